@@ -1,0 +1,26 @@
+//! The vocabulary every other crate speaks: money, ids, time, place, phone numbers, scores, templates.
+//!
+//! Invariant: nothing here does I/O, reads a clock or draws randomness; both are arguments.
+//! Values that identify a person ([`Template`], [`PhoneNumber`], [`LastFour`]) never show in `Debug`.
+#![forbid(unsafe_code)]
+#![warn(missing_docs, clippy::arithmetic_side_effects, clippy::as_conversions)]
+
+mod amount;
+mod digest;
+mod id;
+mod phone;
+mod place;
+mod score;
+mod template;
+
+pub use amount::{Amount, AmountError, Currency};
+pub use digest::{Digest, DigestError};
+pub use id::{
+    AlertId, CaptureId, ConfirmationId, ConsentId, DisputeId, EnrolmentId, EventId, IdError, KeyId,
+    MerchantId, MessageId, OrderId, PayerId, PaymentId, SessionId, TemplateId, TerminalId, TransferId,
+};
+pub use jiff::{SignedDuration, Timestamp};
+pub use phone::{LastFour, PhoneError, PhoneNumber};
+pub use place::{GeoPoint, Place, PlaceError};
+pub use score::{Probability, Score};
+pub use template::{Template, TemplateError};

@@ -1,0 +1,137 @@
+//! Face templates: unit vectors whose scalar product is the similarity score.
+
+use std::fmt;
+
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::Score;
+
+/// A unit vector an embedding model made of a face. Personal data of the most sensitive kind: it is not
+/// `Serialize`, it does not show in `Debug`, and its memory is wiped when it is dropped.
+#[derive(Clone, PartialEq, Zeroize, ZeroizeOnDrop)]
+pub struct Template(Vec<f32>);
+
+/// The numbers are no template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// Nothing to normalise: empty, all zero, or not finite.
+    #[error("a template needs finite numbers that are not all zero")]
+    NoDirection,
+    /// Templates of different models were mixed.
+    #[error("templates of different dimensions cannot be combined")]
+    DimensionMixed,
+    /// The stored bytes are not whole 32-bit numbers.
+    #[error("a stored template must be whole little-endian 32-bit floats")]
+    Truncated,
+}
+
+impl Template {
+    /// The direction of `values`, scaled to length 1.
+    ///
+    /// # Errors
+    /// [`TemplateError::NoDirection`].
+    pub fn normalised(mut values: Vec<f32>) -> Result<Self, TemplateError> {
+        let length = values.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>().sqrt();
+        if !length.is_finite() || length < 1e-12 {
+            values.zeroize();
+            return Err(TemplateError::NoDirection);
+        }
+        for value in &mut values {
+            *value = narrow(f64::from(*value) / length);
+        }
+        Ok(Self(values))
+    }
+
+    /// The mean of several templates of one person, scaled to length 1. Fusing several pictures on both
+    /// sides is what makes very low false-match rates reachable; the fused score has its own calibration.
+    ///
+    /// # Errors
+    /// [`TemplateError::NoDirection`] for none, [`TemplateError::DimensionMixed`] for unlike ones.
+    pub fn fuse(templates: &[Self]) -> Result<Self, TemplateError> {
+        let first = templates.first().ok_or(TemplateError::NoDirection)?;
+        let mut sum = vec![0.0_f32; first.0.len()];
+        for template in templates {
+            if template.0.len() != sum.len() {
+                return Err(TemplateError::DimensionMixed);
+            }
+            for (total, value) in sum.iter_mut().zip(&template.0) {
+                *total += *value;
+            }
+        }
+        Self::normalised(sum)
+    }
+
+    /// Cosine similarity. Templates of different dimensions match nobody: -1.
+    #[must_use]
+    pub fn similarity(&self, other: &Self) -> Score {
+        if self.0.len() != other.0.len() {
+            return Score::new(-1.0);
+        }
+        Score::new(self.0.iter().zip(&other.0).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum())
+    }
+
+    /// The coordinates, for search and sealing.
+    #[must_use]
+    pub fn values(&self) -> &[f32] {
+        &self.0
+    }
+
+    /// Little-endian 32-bit floats, for sealing. The caller wipes them.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.0.iter().flat_map(|v| v.to_le_bytes()).collect()
+    }
+
+    /// The inverse of [`Template::to_bytes`].
+    ///
+    /// # Errors
+    /// [`TemplateError::Truncated`] or [`TemplateError::NoDirection`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, TemplateError> {
+        let (words, rest) = bytes.as_chunks::<4>();
+        if !rest.is_empty() {
+            return Err(TemplateError::Truncated);
+        }
+        Self::normalised(words.iter().map(|word| f32::from_le_bytes(*word)).collect())
+    }
+}
+
+#[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "rounding to f32 is the point")]
+fn narrow(value: f64) -> f32 {
+    value as f32
+}
+
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Template(…{})", self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn hides_itself_and_refuses_nonsense() {
+        let t = Template::normalised(vec![3.0, 4.0]).unwrap();
+        assert_eq!(format!("{t:?}"), "Template(…2)");
+        assert!((t.similarity(&t).value() - 1.0).abs() < 1e-6);
+        assert_eq!(Template::normalised(vec![]), Err(TemplateError::NoDirection));
+        assert_eq!(Template::normalised(vec![0.0; 4]), Err(TemplateError::NoDirection));
+        assert_eq!(Template::normalised(vec![f32::NAN, 1.0]), Err(TemplateError::NoDirection));
+        assert_eq!(Template::from_bytes(&[1, 2, 3]), Err(TemplateError::Truncated));
+        let other = Template::normalised(vec![1.0]).unwrap();
+        assert_eq!(Template::fuse(&[t.clone(), other.clone()]), Err(TemplateError::DimensionMixed));
+        assert!((t.similarity(&other).value() + 1.0).abs() < 1e-12);
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_round_trip(values in proptest::collection::vec(-1.0_f32..1.0, 1..64)) {
+            if let Ok(t) = Template::normalised(values) {
+                let back = Template::from_bytes(&t.to_bytes()).unwrap();
+                prop_assert!(t.similarity(&back).value() > 0.999_999);
+            }
+        }
+    }
+}
