@@ -1,1 +1,17 @@
-//! risk
+//! Evidence and policy in, a verdict with reasons out. Pure: the same input always gives the same verdict.
+//!
+//! Invariant: on doubt about identity, never [`Verdict::Approve`]. A verdict names every reason that led to
+//! it, so that it can be explained and replayed.
+#![forbid(unsafe_code)]
+
+mod policy;
+mod verdict;
+
+pub use policy::{
+    Certainty, Check, CheckStrength, Compensation, Familiarity, Limits, Liveness, Policy, PolicyError,
+    Recognition, Tier, Times,
+};
+pub use verdict::{Case, Face, Passed, Reason, Refusal, Verdict, decide};
+
+#[cfg(test)]
+mod tests;

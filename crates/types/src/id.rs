@@ -1,4 +1,4 @@
-//! Typed ids: a UUIDv7 (RFC 9562) with a prefix that says what it names, as in `pay_0192f0c1...`.
+//! Typed ids: a `UUIDv7` (RFC 9562) with a prefix that says what it names, as in `pay_0192f0c1...`.
 
 use std::fmt;
 use std::str::FromStr;

@@ -48,7 +48,7 @@ impl GeoPoint {
         self.longitude
     }
 
-    /// The length of the shortest path over the ellipsoid in kilometres (Karney 2013, through GeographicLib).
+    /// The length of the shortest path over the ellipsoid in kilometres (Karney 2013, through `GeographicLib`).
     #[must_use]
     pub fn distance_km(self, other: Self) -> f64 {
         let metres: f64 =

@@ -1,0 +1,300 @@
+//! The operator's policy: a commented TOML file, read once, checked as a whole.
+
+use serde::{Deserialize, Serialize};
+use types::{Amount, Currency, SignedDuration};
+
+/// Everything an operator decides. Unknown keys are refused, so that a typing error never weakens a rule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// What people call it.
+    pub name: String,
+    /// The currency all amounts of this policy are in.
+    pub currency: Currency,
+    /// How a face becomes a payer.
+    pub recognition: Recognition,
+    /// What liveness allows.
+    pub liveness: Liveness,
+    /// Further proofs, in the order they are asked for.
+    pub step_up: Vec<CheckStrength>,
+    /// Spending limits.
+    pub limits: Limits,
+    /// Advance compensation.
+    pub compensation: Compensation,
+    /// How long things live.
+    pub times: Times,
+}
+
+/// How a face becomes a payer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "rule", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Recognition {
+    /// Surety's way: everyone is searched, and the decision uses the probability of a wrong person.
+    Posterior(Certainty),
+    /// The old way, kept to show what it does: digits choose whom to search, and the best face above a
+    /// fixed similarity is debited.
+    NarrowedByLastFour {
+        /// The similarity that counts as a match.
+        threshold: f64,
+    },
+}
+
+/// Settings of the posterior rule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Certainty {
+    /// Prior chance that whoever stands at a terminal is not enrolled.
+    pub prior_not_enrolled: f64,
+    /// How many times more often strangers match here than in the calibration's population; at least 1.
+    pub impostor_inflation: f64,
+    /// Above this chance of a wrong person nobody is asked anything: the face is not recognised.
+    pub refuse_above: f64,
+    /// Similarity of two enrolled faces from which on both always need a strong factor.
+    pub look_alike_from: f64,
+    /// How habits and devices raise the prior of a candidate.
+    pub familiarity: Familiarity,
+    /// Bounds by amount, ascending; the last one has no upper end.
+    pub tiers: Vec<Tier>,
+}
+
+/// How habits and devices raise the prior of a candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Familiarity {
+    /// Only payments this young count as habit.
+    pub habit_days: u32,
+    /// A trace of the payer's own device counts as "here" or "elsewhere" for so long.
+    pub device_minutes: u32,
+}
+
+/// The bound for one range of amounts.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tier {
+    /// The largest amount of this tier in minor units; none for the last tier.
+    pub up_to_minor: Option<i64>,
+    /// Approve only at or below this chance of a wrong person.
+    pub p_wrong_max: f64,
+    /// Never without a PIN or the own device's confirmation.
+    #[serde(default)]
+    pub strong_factor: bool,
+}
+
+/// What liveness allows, for the mean over the frames of a capture.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Liveness {
+    /// Below this no payment.
+    pub refuse_below: f64,
+    /// Below this only with a strong factor.
+    pub step_up_below: f64,
+    /// What an installation without a liveness model does: true demands a strong factor for every payment.
+    pub strong_factor_when_absent: bool,
+}
+
+/// A further proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Check {
+    /// The last four digits of the phone, typed after the face was found. Weak: many people know them.
+    LastFour,
+    /// The full phone number. Weak.
+    FullPhone,
+    /// The payment PIN. Strong.
+    Pin,
+    /// A confirmation on the payer's own device. Strong.
+    OwnDevice,
+}
+
+impl Check {
+    /// Does it prove knowledge or possession that only the payer has?
+    #[must_use]
+    pub const fn is_strong(self) -> bool {
+        match self {
+            Self::LastFour | Self::FullPhone => false,
+            Self::Pin | Self::OwnDevice => true,
+        }
+    }
+
+    /// A name that never changes, for programs.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::LastFour => "last_four",
+            Self::FullPhone => "full_phone",
+            Self::Pin => "pin",
+            Self::OwnDevice => "own_device",
+        }
+    }
+}
+
+/// What passing a check says.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckStrength {
+    /// Which proof.
+    pub check: Check,
+    /// Chance that the payer herself passes.
+    pub p_match_owner: f64,
+    /// Chance that somebody else passes who passed the checks listed before: by guessing, by knowing her, by
+    /// looking over her shoulder.
+    pub p_match_other: f64,
+}
+
+/// Spending limits, in minor units of the policy's currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// The most one order may ask.
+    pub order_max_minor: i64,
+    /// The most a payer spends in a day by face with fewer than two factors.
+    pub day_one_factor_minor: i64,
+    /// The most a payer spends in a day by face at all.
+    pub day_max_minor: i64,
+}
+
+/// Advance compensation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Compensation {
+    /// Up to this amount the reserve pays at once; above it a second person approves.
+    pub automatic_up_to_minor: i64,
+    /// How long a merchant has for a statement.
+    pub statement_due_hours: u32,
+}
+
+/// How long things live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Times {
+    /// An order that nobody paid.
+    pub order_minutes: u32,
+    /// A capture session, from opening to the last answer.
+    pub session_seconds: u32,
+    /// The code that confirms an enrolment.
+    pub enrolment_code_minutes: u32,
+}
+
+/// Why a policy file is not used.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum PolicyError {
+    /// Not TOML, or not of this shape.
+    #[error("the policy file does not parse: {0}")]
+    Syntax(String),
+    /// A value makes no sense.
+    #[error("the policy file makes no sense: {0}")]
+    Nonsense(&'static str),
+}
+
+impl Policy {
+    /// Reads and checks a policy file.
+    ///
+    /// # Errors
+    /// [`PolicyError`], with the line for a syntax error and the rule that was broken otherwise.
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        let policy: Self = toml::from_str(text).map_err(|e| PolicyError::Syntax(e.to_string()))?;
+        policy.check()?;
+        Ok(policy)
+    }
+
+    fn check(&self) -> Result<(), PolicyError> {
+        let require = |holds: bool, what| if holds { Ok(()) } else { Err(PolicyError::Nonsense(what)) };
+        let probability = |p: f64| (0.0..=1.0).contains(&p);
+        require(probability(self.liveness.refuse_below), "liveness.refuse_below lies between 0 and 1")?;
+        require(probability(self.liveness.step_up_below), "liveness.step_up_below lies between 0 and 1")?;
+        require(
+            self.liveness.refuse_below <= self.liveness.step_up_below,
+            "liveness.refuse_below is at most liveness.step_up_below",
+        )?;
+        for (at, strength) in self.step_up.iter().enumerate() {
+            require(
+                probability(strength.p_match_owner) && probability(strength.p_match_other),
+                "step_up chances lie between 0 and 1",
+            )?;
+            require(strength.p_match_other > 0.0, "no step_up check is perfect: p_match_other is above 0")?;
+            require(strength.p_match_other < strength.p_match_owner, "a step_up check favours the owner")?;
+            require(
+                self.step_up.iter().skip(at + 1).all(|later| later.check != strength.check),
+                "each step_up check is listed once",
+            )?;
+        }
+        require(self.limits.order_max_minor > 0, "limits.order_max_minor is positive")?;
+        require(
+            0 <= self.limits.day_one_factor_minor
+                && self.limits.day_one_factor_minor <= self.limits.day_max_minor,
+            "limits.day_one_factor_minor lies between 0 and day_max_minor",
+        )?;
+        require(
+            self.compensation.automatic_up_to_minor >= 0,
+            "compensation.automatic_up_to_minor is not negative",
+        )?;
+        require(
+            self.times.order_minutes > 0
+                && self.times.session_seconds > 0
+                && self.times.enrolment_code_minutes > 0,
+            "times are positive",
+        )?;
+        match &self.recognition {
+            Recognition::NarrowedByLastFour { threshold } => require(
+                (-1.0..=1.0).contains(threshold),
+                "recognition.threshold is a cosine, between -1 and 1",
+            ),
+            Recognition::Posterior(certainty) => certainty.check(),
+        }
+    }
+
+    /// An amount of this policy's currency.
+    #[must_use]
+    pub const fn amount(&self, minor: i64) -> Amount {
+        Amount::new(minor, self.currency)
+    }
+
+    /// How long a merchant has for a statement.
+    #[must_use]
+    pub fn statement_due(&self) -> SignedDuration {
+        SignedDuration::from_hours(i64::from(self.compensation.statement_due_hours))
+    }
+}
+
+impl Certainty {
+    fn check(&self) -> Result<(), PolicyError> {
+        let require = |holds: bool, what| if holds { Ok(()) } else { Err(PolicyError::Nonsense(what)) };
+        require(
+            self.prior_not_enrolled > 0.0 && self.prior_not_enrolled < 1.0,
+            "recognition.prior_not_enrolled lies strictly between 0 and 1",
+        )?;
+        require(
+            self.impostor_inflation.is_finite() && self.impostor_inflation >= 1.0,
+            "recognition.impostor_inflation is at least 1",
+        )?;
+        require(
+            self.refuse_above > 0.0 && self.refuse_above < 1.0,
+            "recognition.refuse_above lies strictly between 0 and 1",
+        )?;
+        require(
+            (-1.0..=1.0).contains(&self.look_alike_from),
+            "recognition.look_alike_from is a cosine, between -1 and 1",
+        )?;
+        let bounds: Vec<Option<i64>> = self.tiers.iter().map(|tier| tier.up_to_minor).collect();
+        require(bounds.last() == Some(&None), "the last tier has no up_to_minor")?;
+        require(
+            bounds.windows(2).all(|pair| match pair {
+                [Some(low), Some(high)] => low < high,
+                [Some(_), None] => true,
+                _ => false,
+            }),
+            "tiers ascend by up_to_minor, and only the last one has none",
+        )?;
+        require(
+            self.tiers.iter().all(|tier| tier.p_wrong_max > 0.0 && tier.p_wrong_max < 0.01),
+            "a tier's p_wrong_max is above 0 and below 0.01",
+        )
+    }
+
+    /// The tier of an amount.
+    #[must_use]
+    pub fn tier(&self, minor: i64) -> Tier {
+        let found = self.tiers.iter().find(|tier| tier.up_to_minor.is_none_or(|up_to| minor <= up_to));
+        *found.expect("a checked policy's last tier has no upper end")
+    }
+}

@@ -1,0 +1,125 @@
+use proptest::prelude::*;
+use types::{Amount, Currency};
+
+use super::*;
+
+fn default_policy() -> Policy {
+    Policy::parse(include_str!("../../../policy/default.toml")).unwrap()
+}
+
+fn legacy_policy() -> Policy {
+    Policy::parse(include_str!("../../../policy/legacy-last4.toml")).unwrap()
+}
+
+/// A case as the face alone leaves it: sure to 1 in `1 / p_wrong`.
+fn case(minor: i64, p_wrong: f64) -> Case {
+    Case {
+        amount: Amount::new(minor, Currency::CNY),
+        face: Face::Posterior { ln_odds: ((1.0 - p_wrong) / p_wrong).ln(), look_alike: false },
+        enabled: true,
+        liveness: Some(0.9),
+        passed: Vec::new(),
+        spent_one_factor_minor: 0,
+        spent_minor: 0,
+    }
+}
+
+/// Every check asked for is passed until there is a verdict; shows the way there.
+fn walk(policy: &Policy, mut case: Case) -> String {
+    let mut way = Vec::new();
+    loop {
+        match decide(policy, &case) {
+            Verdict::Approve { p_wrong: _, reasons: _ } => way.push("approve".to_owned()),
+            Verdict::Refuse { refusal, p_wrong: _ } => way.push(refusal.code().to_owned()),
+            Verdict::StepUp { ask, p_wrong: _, reasons: _ } => {
+                way.push(ask.code().to_owned());
+                case.passed.push(Passed { check: ask, as_filter: false });
+                continue;
+            }
+        }
+        return way.join(" ");
+    }
+}
+
+#[test]
+fn the_way_to_a_debit() {
+    let policy = default_policy();
+    assert_eq!(walk(&policy, case(20_000, 1e-7)), "approve");
+    assert_eq!(walk(&policy, case(20_001, 5e-7)), "last_four approve");
+    assert_eq!(walk(&policy, case(20_000, 5e-5)), "last_four approve");
+    assert_eq!(walk(&policy, case(20_000, 1e-4)), "last_four full_phone approve");
+    assert_eq!(walk(&policy, case(20_000, 5e-3)), "last_four full_phone pin approve");
+    assert_eq!(walk(&policy, case(20_000, 0.5)), "last_four full_phone pin approve");
+    assert_eq!(walk(&policy, case(20_000, 0.95)), "not_recognised");
+    assert_eq!(walk(&policy, case(100_001, 1e-12)), "pin approve");
+    assert_eq!(walk(&policy, Case { liveness: Some(0.5), ..case(100, 1e-12) }), "pin approve");
+    assert_eq!(walk(&policy, Case { liveness: None, ..case(100, 1e-12) }), "pin approve");
+    assert_eq!(walk(&policy, Case { liveness: Some(0.1), ..case(100, 1e-12) }), "not_live");
+    assert_eq!(walk(&policy, Case { liveness: Some(f64::NAN), ..case(100, 1e-12) }), "not_live");
+    assert_eq!(walk(&policy, Case { enabled: false, ..case(100, 1e-12) }), "not_enabled");
+    assert_eq!(walk(&policy, Case { spent_one_factor_minor: 99_901, ..case(100, 1e-12) }), "pin approve");
+    assert_eq!(walk(&policy, Case { spent_minor: 499_901, ..case(100, 1e-12) }), "over_day_limit");
+    assert_eq!(walk(&policy, Case { face: Face::Nobody, ..case(100, 1e-12) }), "not_recognised");
+    let twin = Face::Posterior { ln_odds: 30.0, look_alike: true };
+    assert_eq!(walk(&policy, Case { face: twin, ..case(100, 1e-12) }), "pin approve");
+    let broken = Face::Posterior { ln_odds: f64::NAN, look_alike: false };
+    assert_eq!(walk(&policy, Case { face: broken, ..case(100, 1e-12) }), "not_recognised");
+}
+
+#[test]
+fn digits_that_chose_the_search_say_nothing() {
+    let policy = default_policy();
+    let mut filtered = case(20_000, 5e-5);
+    filtered.passed.push(Passed { check: Check::LastFour, as_filter: true });
+    assert!(matches!(
+        decide(&policy, &filtered),
+        Verdict::StepUp { ask: Check::FullPhone, p_wrong: _, reasons: _ }
+    ));
+}
+
+#[test]
+fn the_old_rules_debit_whoever_is_similar() {
+    let policy = legacy_policy();
+    let face = |score| Case { face: Face::Similarity { score }, liveness: None, ..case(10_664, 0.5) };
+    assert_eq!(walk(&policy, face(0.66)), "last_four approve");
+    assert_eq!(walk(&policy, face(0.36)), "last_four not_recognised");
+}
+
+#[test]
+fn a_policy_that_makes_no_sense_is_refused() {
+    let good = include_str!("../../../policy/default.toml");
+    let broken = [
+        ("prior_not_enrolled = 0.05", "prior_not_enrolled = 0.0"),
+        ("impostor_inflation = 10.0", "impostor_inflation = 0.5"),
+        ("p_wrong_max = 1e-6", "p_wrong_max = 0.5"),
+        ("up_to_minor = 100000", "up_to_minor = 10000"),
+        ("p_match_other = 0.01", "p_match_other = 0.0"),
+        ("check = \"full_phone\"", "check = \"last_four\""),
+        ("refuse_below = 0.3", "refuse_below = 0.9"),
+        ("name = \"default\"", "nmae = \"default\""),
+        ("currency = \"CNY\"", "currency = \"YUAN\""),
+        ("session_seconds = 120", "session_seconds = 0"),
+        ("day_max_minor = 500000", "day_max_minor = 5"),
+    ];
+    for (from, to) in broken {
+        assert!(good.contains(from), "{from}");
+        assert!(Policy::parse(&good.replacen(from, to, 1)).is_err(), "{to}");
+    }
+}
+
+proptest! {
+    /// More doubt never turns a refusal or a question into an approval.
+    #[test]
+    fn doubt_never_helps(minor in 1..200_000_i64, a in -40.0..40.0_f64, b in -40.0..40.0_f64, live in 0.0..1.0_f64) {
+        let policy = default_policy();
+        let at = |ln_odds| {
+            let face = Face::Posterior { ln_odds, look_alike: false };
+            matches!(
+                decide(&policy, &Case { face, liveness: Some(live), ..case(minor, 0.5) }),
+                Verdict::Approve { p_wrong: _, reasons: _ }
+            )
+        };
+        let (low, high) = if a < b { (a, b) } else { (b, a) };
+        prop_assert!(!at(low) || at(high));
+    }
+}

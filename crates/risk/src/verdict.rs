@@ -1,0 +1,262 @@
+//! The decision about one attempt to pay.
+
+use serde::{Deserialize, Serialize};
+use types::{Amount, Probability};
+
+use crate::{Check, Policy, Recognition};
+
+/// What the face says, under the rule of the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "rule", rename_all = "snake_case")]
+pub enum Face {
+    /// Nobody comes into question.
+    Nobody,
+    /// The posterior of the best candidate, before further checks.
+    Posterior {
+        /// Natural logarithm of the odds that the best candidate is the payer.
+        ln_odds: f64,
+        /// The candidate or somebody who fits nearly as well has a recorded look-alike.
+        look_alike: bool,
+    },
+    /// The similarity of the best candidate among those the digits chose.
+    Similarity {
+        /// Cosine.
+        score: f64,
+    },
+}
+
+/// A check that was passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passed {
+    /// Which.
+    pub check: Check,
+    /// Did it choose whom to search? Then it matches by construction and says nothing.
+    pub as_filter: bool,
+}
+
+/// Everything a verdict depends on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Case {
+    /// What the order asks.
+    pub amount: Amount,
+    /// What the face says.
+    pub face: Face,
+    /// Is the best candidate's face payment switched on?
+    pub enabled: bool,
+    /// Mean liveness over the frames; none where no model is installed.
+    pub liveness: Option<f64>,
+    /// Checks passed so far in this attempt.
+    pub passed: Vec<Passed>,
+    /// What the candidate spent by face today with fewer than two factors, minor units.
+    pub spent_one_factor_minor: i64,
+    /// What the candidate spent by face today in all, minor units.
+    pub spent_minor: i64,
+}
+
+/// Why a verdict is what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The chance of a wrong person is under the tier's bound.
+    SureEnough,
+    /// The chance of a wrong person is above the tier's bound.
+    NotSureEnough,
+    /// The fixed threshold was reached (old rules).
+    AboveThreshold,
+    /// The old rules always ask for digits, to choose whom to search.
+    DigitsChooseSearch,
+    /// The amount needs a strong factor.
+    AmountNeedsStrongFactor,
+    /// A look-alike is enrolled.
+    LookAlike,
+    /// Liveness is doubtful.
+    LivenessDoubtful,
+    /// No liveness model is installed.
+    LivenessAbsent,
+    /// The day's limit for fewer than two factors is reached.
+    DayNeedsStrongFactor,
+}
+
+/// Why nothing is debited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// Nobody enrolled, or too unsure to ask anything.
+    NotRecognised,
+    /// Recognised, but face payment is off or frozen. Told to nobody but the payer.
+    NotEnabled,
+    /// The frames do not look like a living face.
+    NotLive,
+    /// Every check the policy knows was passed and it is still not sure enough.
+    StillUnsure,
+    /// A typed answer was wrong.
+    CheckFailed,
+    /// The day's limit is reached.
+    OverDayLimit,
+}
+
+impl Refusal {
+    /// A name that never changes, for programs.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NotRecognised => "not_recognised",
+            Self::NotEnabled => "not_enabled",
+            Self::NotLive => "not_live",
+            Self::StillUnsure => "still_unsure",
+            Self::CheckFailed => "check_failed",
+            Self::OverDayLimit => "over_day_limit",
+        }
+    }
+}
+
+/// What to do with the attempt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum Verdict {
+    /// Debit the best candidate.
+    Approve {
+        /// Chance of a wrong person with everything known; none under the old rules.
+        p_wrong: Option<Probability>,
+        /// Why.
+        reasons: Vec<Reason>,
+    },
+    /// Ask for a further proof.
+    StepUp {
+        /// Which.
+        ask: Check,
+        /// Chance of a wrong person so far; none under the old rules.
+        p_wrong: Option<Probability>,
+        /// Why.
+        reasons: Vec<Reason>,
+    },
+    /// Debit nobody.
+    Refuse {
+        /// Why.
+        refusal: Refusal,
+        /// Chance of a wrong person so far; none under the old rules.
+        p_wrong: Option<Probability>,
+    },
+}
+
+/// Decides one attempt. Deterministic; never approves on doubt.
+#[must_use]
+pub fn decide(policy: &Policy, case: &Case) -> Verdict {
+    match &policy.recognition {
+        Recognition::Posterior(certainty) => decide_by_posterior(policy, certainty, case),
+        Recognition::NarrowedByLastFour { threshold } => decide_by_threshold(*threshold, case),
+    }
+}
+
+fn refuse(refusal: Refusal, p_wrong: Option<Probability>) -> Verdict {
+    Verdict::Refuse { refusal, p_wrong }
+}
+
+fn decide_by_threshold(threshold: f64, case: &Case) -> Verdict {
+    if !case.passed.iter().any(|passed| passed.check == Check::LastFour) {
+        return Verdict::StepUp {
+            ask: Check::LastFour,
+            p_wrong: None,
+            reasons: vec![Reason::DigitsChooseSearch],
+        };
+    }
+    match case.face {
+        Face::Similarity { score } if score >= threshold && case.enabled => {
+            Verdict::Approve { p_wrong: None, reasons: vec![Reason::AboveThreshold] }
+        }
+        Face::Similarity { score } if score >= threshold => refuse(Refusal::NotEnabled, None),
+        Face::Nobody | Face::Similarity { score: _ } | Face::Posterior { ln_odds: _, look_alike: _ } => {
+            refuse(Refusal::NotRecognised, None)
+        }
+    }
+}
+
+fn decide_by_posterior(policy: &Policy, certainty: &crate::Certainty, case: &Case) -> Verdict {
+    let Face::Posterior { ln_odds, look_alike } = case.face else {
+        return refuse(Refusal::NotRecognised, None);
+    };
+    if ln_odds.is_nan() {
+        return refuse(Refusal::NotRecognised, None);
+    }
+    let p_face = wrong(ln_odds);
+    let p_wrong = wrong(ln_odds + ln_checks(policy, case));
+    if case.liveness.is_some_and(|score| score.is_nan() || score < policy.liveness.refuse_below) {
+        return refuse(Refusal::NotLive, Some(p_wrong));
+    }
+    if p_face.value() > certainty.refuse_above {
+        return refuse(Refusal::NotRecognised, Some(p_wrong));
+    }
+    if !case.enabled {
+        return refuse(Refusal::NotEnabled, Some(p_wrong));
+    }
+    if case.spent_minor.saturating_add(case.amount.minor) > policy.limits.day_max_minor {
+        return refuse(Refusal::OverDayLimit, Some(p_wrong));
+    }
+    let tier = certainty.tier(case.amount.minor);
+    let mut reasons = reasons_for_strong_factor(policy, case, tier.strong_factor, look_alike);
+    let has_strong = case.passed.iter().any(|passed| passed.check.is_strong() && !passed.as_filter);
+    let sure = p_wrong.value() <= tier.p_wrong_max;
+    if sure && (reasons.is_empty() || has_strong) {
+        reasons.push(Reason::SureEnough);
+        return Verdict::Approve { p_wrong: Some(p_wrong), reasons };
+    }
+    let needs_strong = !reasons.is_empty() && !has_strong;
+    if !sure {
+        reasons.push(Reason::NotSureEnough);
+    }
+    match next_check(policy, case, needs_strong) {
+        Some(ask) => Verdict::StepUp { ask, p_wrong: Some(p_wrong), reasons },
+        None => refuse(Refusal::StillUnsure, Some(p_wrong)),
+    }
+}
+
+fn reasons_for_strong_factor(
+    policy: &Policy,
+    case: &Case,
+    tier_demands: bool,
+    look_alike: bool,
+) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    if tier_demands {
+        reasons.push(Reason::AmountNeedsStrongFactor);
+    }
+    if look_alike {
+        reasons.push(Reason::LookAlike);
+    }
+    match case.liveness {
+        Some(score) if score < policy.liveness.step_up_below => reasons.push(Reason::LivenessDoubtful),
+        None if policy.liveness.strong_factor_when_absent => reasons.push(Reason::LivenessAbsent),
+        Some(_) | None => {}
+    }
+    if case.spent_one_factor_minor.saturating_add(case.amount.minor) > policy.limits.day_one_factor_minor {
+        reasons.push(Reason::DayNeedsStrongFactor);
+    }
+    reasons
+}
+
+/// The first check of the policy that was not passed; only a strong one where that is what is missing.
+fn next_check(policy: &Policy, case: &Case, needs_strong: bool) -> Option<Check> {
+    policy.step_up.iter().map(|strength| strength.check).find(|check| {
+        (!needs_strong || check.is_strong()) && case.passed.iter().all(|passed| passed.check != *check)
+    })
+}
+
+/// Sum of the log likelihood ratios of the checks that were passed after the face was found.
+fn ln_checks(policy: &Policy, case: &Case) -> f64 {
+    let ratio = |check: Check| {
+        let strength = policy.step_up.iter().find(|strength| strength.check == check);
+        strength.map_or(0.0, |s| (s.p_match_owner / s.p_match_other).ln())
+    };
+    case.passed.iter().filter(|passed| !passed.as_filter).map(|passed| ratio(passed.check)).sum()
+}
+
+/// 1 / (1 + odds), without cancellation for large odds.
+fn wrong(ln_odds: f64) -> Probability {
+    let p = if ln_odds > 0.0 {
+        let inverse = (-ln_odds).exp();
+        inverse / (1.0 + inverse)
+    } else {
+        1.0 / (1.0 + ln_odds.exp())
+    };
+    Probability::new(p).unwrap_or(Probability::ONE)
+}

@@ -1,0 +1,191 @@
+//! Merchants, their terminals, and API keys.
+
+use anyhow::Result;
+use types::{GeoPoint, KeyId, MerchantId, Place, TerminalId, Timestamp};
+
+use crate::Tx;
+use crate::value::{Row, text};
+
+/// A shop, canteen or line that is paid.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MerchantRow {
+    /// Its id.
+    pub id: MerchantId,
+    /// The name payers read.
+    pub name: String,
+    /// Where it does business.
+    pub city: String,
+    /// Since when.
+    pub created_at: Timestamp,
+}
+
+/// A registered device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TerminalRow {
+    /// Its id.
+    pub id: TerminalId,
+    /// Whose it is.
+    pub merchant: MerchantId,
+    /// What the merchant calls it.
+    pub label: String,
+    /// Its installed address.
+    pub place: Place,
+    /// A suspended terminal takes no payments.
+    pub suspended: bool,
+    /// Since when.
+    pub created_at: Timestamp,
+}
+
+/// What a key opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The operator's staff.
+    Staff,
+    /// One merchant's systems.
+    Merchant,
+    /// One terminal.
+    Terminal,
+    /// One payer's own device.
+    Payer,
+}
+
+impl Scope {
+    /// As stored.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Staff => "staff",
+            Self::Merchant => "merchant",
+            Self::Terminal => "terminal",
+            Self::Payer => "payer",
+        }
+    }
+}
+
+/// An API key without its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRow {
+    /// Its public id.
+    pub id: KeyId,
+    /// What it opens.
+    pub scope: Scope,
+    /// Whose it is: a merchant, terminal or payer id, or a staff member's name.
+    pub subject: String,
+}
+
+impl Tx<'_> {
+    /// Adds a merchant.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn insert_merchant(&self, row: &MerchantRow) -> Result<()> {
+        self.execute_one(
+            "INSERT INTO merchants (id, name, city, created_at) VALUES (?1, ?2, ?3, ?4)",
+            &[text(row.id), row.name.as_str().into(), row.city.as_str().into(), row.created_at.into()],
+        )
+    }
+
+    /// The merchant, if there is one.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn merchant(&self, id: MerchantId) -> Result<Option<MerchantRow>> {
+        self.first("SELECT * FROM merchants WHERE id = ?1", &[text(id)], |row| {
+            Ok(MerchantRow {
+                id: row.parse("id")?,
+                name: row.string("name")?,
+                city: row.string("city")?,
+                created_at: row.time("created_at")?,
+            })
+        })
+    }
+
+    /// Adds a terminal.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn insert_terminal(&self, row: &TerminalRow) -> Result<()> {
+        self.execute_one(
+            "INSERT INTO terminals (id, merchant_id, label, city, address, latitude, longitude, suspended, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            &[
+                text(row.id),
+                text(row.merchant),
+                row.label.as_str().into(),
+                row.place.city.as_str().into(),
+                row.place.address.as_str().into(),
+                row.place.point.latitude().into(),
+                row.place.point.longitude().into(),
+                row.suspended.into(),
+                row.created_at.into(),
+            ],
+        )
+    }
+
+    /// The terminal, if there is one.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn terminal(&self, id: TerminalId) -> Result<Option<TerminalRow>> {
+        self.first("SELECT * FROM terminals WHERE id = ?1", &[text(id)], read_terminal)
+    }
+
+    /// Adds a key by the SHA-256 of its secret.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn insert_key(&self, row: &KeyRow, secret_hash: &[u8], now: Timestamp) -> Result<()> {
+        self.execute_one(
+            "INSERT INTO api_keys (id, secret_hash, scope, subject, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+            &[
+                text(row.id),
+                secret_hash.into(),
+                row.scope.name().into(),
+                row.subject.as_str().into(),
+                now.into(),
+            ],
+        )
+    }
+
+    /// The live key whose secret has this SHA-256.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn key(&self, secret_hash: &[u8]) -> Result<Option<KeyRow>> {
+        self.first(
+            "SELECT * FROM api_keys WHERE secret_hash = ?1 AND revoked_at IS NULL",
+            &[secret_hash.into()],
+            |row| {
+                let scope = match row.string("scope")?.as_str() {
+                    "staff" => Scope::Staff,
+                    "merchant" => Scope::Merchant,
+                    "terminal" => Scope::Terminal,
+                    "payer" => Scope::Payer,
+                    other => anyhow::bail!("column scope is damaged: {other:?}"),
+                };
+                Ok(KeyRow { id: row.parse("id")?, scope, subject: row.string("subject")? })
+            },
+        )
+    }
+
+    /// Is there any key of this scope?
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn has_key(&self, scope: Scope) -> Result<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM api_keys WHERE scope = ?1 AND revoked_at IS NULL)";
+        Ok(self.number(sql, &[scope.name().into()])? != 0)
+    }
+}
+
+fn read_terminal(row: &Row<'_>) -> Result<TerminalRow> {
+    let point: GeoPoint = row.point("latitude", "longitude")?;
+    Ok(TerminalRow {
+        id: row.parse("id")?,
+        merchant: row.parse("merchant_id")?,
+        label: row.string("label")?,
+        place: Place { city: row.string("city")?, address: row.string("address")?, point },
+        suspended: row.boolean("suspended")?,
+        created_at: row.time("created_at")?,
+    })
+}

@@ -1,0 +1,320 @@
+//! Balances, transfers and payments.
+
+use anyhow::{Context, Result, bail};
+use ledger::{Account, Posted, PostedTransfer, Rejected, Rows, Transfer};
+use types::{
+    Amount, Currency, GeoPoint, MerchantId, OrderId, PayerId, PaymentId, SessionId, TerminalId, Timestamp,
+    TransferId,
+};
+
+use crate::value::{Row, json, text};
+use crate::{TerminalRow, Tx};
+
+/// What became of a debit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PaymentState {
+    /// The merchant has it, unsettled.
+    Pending,
+    /// Taken back.
+    Reversed,
+}
+
+/// A debit that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PaymentRow {
+    /// Its id.
+    pub id: PaymentId,
+    /// What was paid.
+    pub order: OrderId,
+    /// By which attempt.
+    pub session: SessionId,
+    /// Who was debited.
+    pub payer: PayerId,
+    /// Who was paid.
+    pub merchant: MerchantId,
+    /// Where.
+    pub terminal: TerminalId,
+    /// How much.
+    pub amount: Amount,
+    /// What became of it.
+    pub state: PaymentState,
+    /// Kept from settlement.
+    pub held: bool,
+    /// Was a strong factor used besides the face?
+    pub strong: bool,
+    /// How the payer was recognised, for the payer to read.
+    pub recognised: serde_json::Value,
+    /// The movement of money.
+    pub transfer: TransferId,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A post that did not happen: a rule of the ledger, or a database that fails.
+#[derive(Debug, thiserror::Error)]
+pub enum PostError {
+    /// The ledger refuses.
+    #[error(transparent)]
+    Rejected(#[from] Rejected),
+    /// The database fails.
+    #[error(transparent)]
+    Operating(#[from] anyhow::Error),
+}
+
+impl Tx<'_> {
+    /// The balance of an account in a currency; zero for one that was never used.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn balance(&self, account: Account, currency: Currency) -> Result<Amount> {
+        let found = self.first(
+            "SELECT minor FROM balances WHERE account = ?1 AND currency = ?2",
+            &[text(account), text(currency)],
+            |row| row.integer("minor"),
+        )?;
+        Ok(Amount::new(found.unwrap_or(0), currency))
+    }
+
+    /// Every balance.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn balances(&self) -> Result<Vec<(Account, Amount)>> {
+        self.all("SELECT * FROM balances ORDER BY account, currency", &[], |row| {
+            Ok((row.parse("account")?, row.amount()?))
+        })
+    }
+
+    /// Posts a transfer, or finds it posted already; `true` when it was applied now.
+    ///
+    /// # Errors
+    /// [`PostError::Rejected`] as the ledger says, [`PostError::Operating`] when the database fails.
+    pub fn post(&self, transfer: &Transfer, now: Timestamp) -> Result<bool, PostError> {
+        let currency = transfer.amount.currency;
+        let rows = Rows {
+            existing: self.transfer(transfer.id)?.map(|posted| posted.transfer),
+            from_balance: self.balance(transfer.from, currency)?,
+            to_balance: self.balance(transfer.to, currency)?,
+        };
+        match ledger::post(&rows, transfer)? {
+            Posted::AlreadyApplied => Ok(false),
+            Posted::Applied { from_balance, to_balance } => {
+                self.write_balance(transfer.from, from_balance)?;
+                self.write_balance(transfer.to, to_balance)?;
+                self.write_transfer(transfer, now)?;
+                Ok(true)
+            }
+        }
+    }
+
+    fn write_balance(&self, account: Account, balance: Amount) -> Result<()> {
+        self.execute_one(
+            "INSERT INTO balances (account, currency, minor) VALUES (?1, ?2, ?3)
+             ON CONFLICT (account, currency) DO UPDATE SET minor = excluded.minor",
+            &[text(account), text(balance.currency), balance.minor.into()],
+        )
+    }
+
+    fn write_transfer(&self, transfer: &Transfer, now: Timestamp) -> Result<()> {
+        self.execute_one(
+            "INSERT INTO transfers (id, from_account, to_account, minor, currency, purpose, at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            &[
+                text(transfer.id),
+                text(transfer.from),
+                text(transfer.to),
+                transfer.amount.minor.into(),
+                text(transfer.amount.currency),
+                json(&transfer.purpose)?,
+                now.into(),
+            ],
+        )
+    }
+
+    /// The transfer, if it is in the books.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn transfer(&self, id: TransferId) -> Result<Option<PostedTransfer>> {
+        self.first("SELECT * FROM transfers WHERE id = ?1", &[text(id)], read_transfer)
+    }
+
+    /// Every transfer, oldest first.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn transfers(&self) -> Result<Vec<PostedTransfer>> {
+        self.all("SELECT * FROM transfers ORDER BY at, id", &[], read_transfer)
+    }
+
+    /// Adds a debit. Its order must not have been paid before: the caller checked that in this transaction.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn insert_payment(&self, row: &PaymentRow) -> Result<()> {
+        self.execute_one(
+            "INSERT INTO payments (id, order_id, session_id, payer_id, merchant_id, terminal_id, minor, currency, state,
+                                   held, strong, recognised, transfer_id, at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+            &[
+                text(row.id),
+                text(row.order),
+                text(row.session),
+                text(row.payer),
+                text(row.merchant),
+                text(row.terminal),
+                row.amount.minor.into(),
+                text(row.amount.currency),
+                payment_state_name(row.state).into(),
+                row.held.into(),
+                row.strong.into(),
+                text(&row.recognised),
+                text(row.transfer),
+                row.at.into(),
+            ],
+        )
+    }
+
+    /// The debit, if there is one.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn payment(&self, id: PaymentId) -> Result<Option<PaymentRow>> {
+        self.first("SELECT * FROM payments WHERE id = ?1", &[text(id)], read_payment)
+    }
+
+    /// The debit of an order, if it was paid.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn payment_of_order(&self, order: OrderId) -> Result<Option<PaymentRow>> {
+        self.first("SELECT * FROM payments WHERE order_id = ?1", &[text(order)], read_payment)
+    }
+
+    /// The debits of a payer, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn payments_of_payer(&self, payer: PayerId, limit: u32) -> Result<Vec<PaymentRow>> {
+        self.all(
+            "SELECT * FROM payments WHERE payer_id = ?1 ORDER BY at DESC, id DESC LIMIT ?2",
+            &[text(payer), limit.into()],
+            read_payment,
+        )
+    }
+
+    /// Every debit.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn payments(&self) -> Result<Vec<PaymentRow>> {
+        self.all("SELECT * FROM payments ORDER BY at, id", &[], read_payment)
+    }
+
+    /// Writes state and hold of a debit.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn update_payment(&self, id: PaymentId, state: PaymentState, held: bool) -> Result<()> {
+        self.execute_one(
+            "UPDATE payments SET state = ?2, held = ?3 WHERE id = ?1",
+            &[text(id), payment_state_name(state).into(), held.into()],
+        )
+    }
+
+    /// What a payer spent by face since `since`, in minor units: in all, and with fewer than two factors.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn spent_since(&self, payer: PayerId, currency: Currency, since: Timestamp) -> Result<(i64, i64)> {
+        let found = self.first(
+            "SELECT coalesce(sum(minor), 0) AS minor, coalesce(sum(CASE WHEN strong = 0 THEN minor ELSE 0 END), 0) AS weak
+             FROM payments WHERE payer_id = ?1 AND currency = ?2 AND at >= ?3 AND state = 'pending'",
+            &[text(payer), text(currency), since.into()],
+            |row| Ok((row.integer("minor")?, row.integer("weak")?)),
+        )?;
+        found.context("a sum returns a row")
+    }
+
+    /// How often a payer paid at a terminal, and in its city, in `[since, until)`, without disputing it.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn visits(
+        &self,
+        payer: PayerId,
+        terminal: &TerminalRow,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<(u32, u32)> {
+        let found = self.first(
+            "SELECT coalesce(sum(CASE WHEN p.terminal_id = ?2 THEN 1 ELSE 0 END), 0) AS here, count(*) AS city
+             FROM payments p JOIN terminals t ON t.id = p.terminal_id
+             WHERE p.payer_id = ?1 AND t.city = ?3 AND p.at >= ?4 AND p.at < ?5 AND p.state = 'pending'
+               AND NOT EXISTS (SELECT 1 FROM disputes d WHERE d.payment_id = p.id)",
+            &[text(payer), text(terminal.id), terminal.place.city.as_str().into(), since.into(), until.into()],
+            |row| Ok((row.count("here")?, row.count("city")?)),
+        )?;
+        found.context("a sum returns a row")
+    }
+
+    /// Where and when the payer last paid before `at` other than by `except`, without disputing it.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn last_payment_place(
+        &self,
+        payer: PayerId,
+        except: PaymentId,
+        at: Timestamp,
+    ) -> Result<Option<(Timestamp, GeoPoint)>> {
+        self.first(
+            "SELECT p.at, t.latitude, t.longitude FROM payments p JOIN terminals t ON t.id = p.terminal_id
+             WHERE p.payer_id = ?1 AND p.id <> ?2 AND NOT EXISTS (SELECT 1 FROM disputes d WHERE d.payment_id = p.id)
+             ORDER BY abs(p.at - ?3) LIMIT 1",
+            &[text(payer), text(except), at.into()],
+            |row| Ok((row.time("at")?, row.point("latitude", "longitude")?)),
+        )
+    }
+}
+
+const fn payment_state_name(state: PaymentState) -> &'static str {
+    match state {
+        PaymentState::Pending => "pending",
+        PaymentState::Reversed => "reversed",
+    }
+}
+
+fn read_transfer(row: &Row<'_>) -> Result<PostedTransfer> {
+    let transfer = Transfer {
+        id: row.parse("id")?,
+        from: row.parse("from_account")?,
+        to: row.parse("to_account")?,
+        amount: row.amount()?,
+        purpose: row.json("purpose")?,
+    };
+    Ok(PostedTransfer { transfer, at: row.time("at")? })
+}
+
+fn read_payment(row: &Row<'_>) -> Result<PaymentRow> {
+    let state = match row.string("state")?.as_str() {
+        "pending" => PaymentState::Pending,
+        "reversed" => PaymentState::Reversed,
+        other => bail!("column state is damaged: {other:?}"),
+    };
+    Ok(PaymentRow {
+        id: row.parse("id")?,
+        order: row.parse("order_id")?,
+        session: row.parse("session_id")?,
+        payer: row.parse("payer_id")?,
+        merchant: row.parse("merchant_id")?,
+        terminal: row.parse("terminal_id")?,
+        amount: row.amount()?,
+        state,
+        held: row.boolean("held")?,
+        strong: row.boolean("strong")?,
+        recognised: row.json("recognised")?,
+        transfer: row.parse("transfer_id")?,
+        at: row.time("at")?,
+    })
+}

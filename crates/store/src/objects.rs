@@ -1,0 +1,57 @@
+//! Sealed pictures in a local folder, one file each. An object is written whole or not at all.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use types::CaptureId;
+
+/// The folder captures lie in. What lies there is sealed before it comes here.
+pub struct Objects {
+    folder: PathBuf,
+}
+
+impl Objects {
+    /// The folder, created if there is none.
+    ///
+    /// # Errors
+    /// The folder cannot be created.
+    pub fn open(folder: &Path) -> Result<Self> {
+        fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    /// Stores one frame of a capture: written beside, synced, then renamed into place.
+    ///
+    /// # Errors
+    /// The disk is full, or the folder cannot be written.
+    pub fn put_frame(&self, capture: CaptureId, index: usize, sealed: &[u8]) -> Result<()> {
+        let path = self.path(capture, index);
+        let partial = path.with_extension("part");
+        let write = || -> std::io::Result<()> {
+            let mut file = fs::File::create(&partial)?;
+            file.write_all(sealed)?;
+            file.sync_all()?;
+            fs::rename(&partial, &path)
+        };
+        write().with_context(|| format!("storing {}", path.display()))
+    }
+
+    /// A stored frame; `None` when it was deleted or never stored.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn frame(&self, capture: CaptureId, index: usize) -> Result<Option<Vec<u8>>> {
+        let path = self.path(capture, index);
+        match fs::read(&path) {
+            Ok(sealed) => Ok(Some(sealed)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+        }
+    }
+
+    fn path(&self, capture: CaptureId, index: usize) -> PathBuf {
+        self.folder.join(format!("{capture}-{index}.sealed"))
+    }
+}

@@ -1,0 +1,331 @@
+//! Orders, attempts to pay them, captures, and the decisions about them.
+
+use anyhow::{Result, bail};
+use types::{Amount, CaptureId, Digest, MerchantId, OrderId, SessionId, TerminalId, Timestamp};
+
+use crate::Tx;
+use crate::value::{Row, text};
+
+/// What became of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderState {
+    /// Nobody paid yet.
+    Open,
+    /// Paid once.
+    Paid,
+    /// Taken back; it can never be paid any more.
+    Reversed,
+}
+
+impl OrderState {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Paid => "paid",
+            Self::Reversed => "reversed",
+        }
+    }
+}
+
+/// What a merchant wants paid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderRow {
+    /// Its id.
+    pub id: OrderId,
+    /// Whose.
+    pub merchant: MerchantId,
+    /// Where it may be paid.
+    pub terminal: TerminalId,
+    /// The merchant's own number: the idempotency key.
+    pub out_trade_no: String,
+    /// How much.
+    pub amount: Amount,
+    /// What for.
+    pub description: String,
+    /// What became of it.
+    pub state: OrderState,
+    /// When.
+    pub created_at: Timestamp,
+    /// Until when it can be paid.
+    pub expires_at: Timestamp,
+}
+
+/// One attempt to pay an order with a face.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SessionRow {
+    /// Its id.
+    pub id: SessionId,
+    /// What is to be paid.
+    pub order: OrderId,
+    /// Where.
+    pub terminal: TerminalId,
+    /// SHA-256 of the nonce.
+    pub nonce_hash: Digest,
+    /// How far it is, as the engine writes it: an object with a `stage`.
+    pub state: serde_json::Value,
+    /// How many digits, numbers or PINs were typed.
+    pub digits_attempts: u32,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// What a terminal took.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CaptureRow {
+    /// Its id.
+    pub id: CaptureId,
+    /// For which attempt.
+    pub session: SessionId,
+    /// When.
+    pub at: Timestamp,
+    /// Per frame: digest and what the machines measured.
+    pub frames: serde_json::Value,
+    /// The fused probe template, sealed.
+    pub probe_sealed: Vec<u8>,
+    /// SHA-256 of the embedding model.
+    pub model: Digest,
+}
+
+/// A verdict with everything it depended on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DecisionRow {
+    /// About which attempt.
+    pub session: SessionId,
+    /// Which decision of the attempt, from 0.
+    pub seq: u32,
+    /// When.
+    pub at: Timestamp,
+    /// SHA-256 of the policy's text.
+    pub policy: Digest,
+    /// The calibration's id.
+    pub calibration: String,
+    /// What the search and the posterior gave.
+    pub recognition: serde_json::Value,
+    /// The input of the verdict.
+    pub case: serde_json::Value,
+    /// The verdict.
+    pub verdict: serde_json::Value,
+}
+
+impl Tx<'_> {
+    /// Adds an order; `false` when the merchant used the number before.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn insert_order(&self, row: &OrderRow) -> Result<bool> {
+        let inserted = self.execute(
+            "INSERT INTO orders (id, merchant_id, terminal_id, out_trade_no, minor, currency, description, state,
+                                 created_at, expires_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (merchant_id, out_trade_no) DO NOTHING",
+            &[
+                text(row.id),
+                text(row.merchant),
+                text(row.terminal),
+                row.out_trade_no.as_str().into(),
+                row.amount.minor.into(),
+                text(row.amount.currency),
+                row.description.as_str().into(),
+                row.state.name().into(),
+                row.created_at.into(),
+                row.expires_at.into(),
+            ],
+        )?;
+        Ok(inserted == 1)
+    }
+
+    /// The order, if there is one.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn order(&self, id: OrderId) -> Result<Option<OrderRow>> {
+        self.first("SELECT * FROM orders WHERE id = ?1", &[text(id)], read_order)
+    }
+
+    /// The order under the merchant's own number, if there is one.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn order_by_number(&self, merchant: MerchantId, out_trade_no: &str) -> Result<Option<OrderRow>> {
+        self.first(
+            "SELECT * FROM orders WHERE merchant_id = ?1 AND out_trade_no = ?2",
+            &[text(merchant), out_trade_no.into()],
+            read_order,
+        )
+    }
+
+    /// Moves an order to a state.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn set_order_state(&self, id: OrderId, state: OrderState) -> Result<()> {
+        self.execute_one("UPDATE orders SET state = ?2 WHERE id = ?1", &[text(id), state.name().into()])
+    }
+
+    /// Adds an attempt.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn insert_session(&self, row: &SessionRow) -> Result<()> {
+        self.execute_one(
+            "INSERT INTO sessions (id, order_id, terminal_id, nonce_hash, stage, state, digits_attempts, opened_at,
+                                   expires_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            &[
+                text(row.id),
+                text(row.order),
+                text(row.terminal),
+                row.nonce_hash.0.as_slice().into(),
+                stage(&row.state).into(),
+                text(&row.state),
+                row.digits_attempts.into(),
+                row.opened_at.into(),
+                row.expires_at.into(),
+            ],
+        )
+    }
+
+    /// The attempt, if there is one.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn session(&self, id: SessionId) -> Result<Option<SessionRow>> {
+        self.first("SELECT * FROM sessions WHERE id = ?1", &[text(id)], |row| {
+            Ok(SessionRow {
+                id: row.parse("id")?,
+                order: row.parse("order_id")?,
+                terminal: row.parse("terminal_id")?,
+                nonce_hash: Digest(row.fingerprint("nonce_hash")?),
+                state: row.json("state")?,
+                digits_attempts: row.count("digits_attempts")?,
+                opened_at: row.time("opened_at")?,
+                expires_at: row.time("expires_at")?,
+            })
+        })
+    }
+
+    /// Writes state and attempts of a session.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn update_session(&self, row: &SessionRow) -> Result<()> {
+        self.execute_one(
+            "UPDATE sessions SET stage = ?2, state = ?3, digits_attempts = ?4 WHERE id = ?1",
+            &[text(row.id), stage(&row.state).into(), text(&row.state), row.digits_attempts.into()],
+        )
+    }
+
+    /// Adds what a terminal took.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn insert_capture(&self, row: &CaptureRow) -> Result<()> {
+        self.execute_one(
+            "INSERT INTO captures (id, session_id, at, frames, probe_sealed, model) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            &[
+                text(row.id),
+                text(row.session),
+                row.at.into(),
+                text(&row.frames),
+                row.probe_sealed.as_slice().into(),
+                text(row.model),
+            ],
+        )
+    }
+
+    /// What was taken for an attempt, if it was kept.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn capture(&self, session: SessionId) -> Result<Option<CaptureRow>> {
+        self.first("SELECT * FROM captures WHERE session_id = ?1", &[text(session)], |row| {
+            Ok(CaptureRow {
+                id: row.parse("id")?,
+                session: row.parse("session_id")?,
+                at: row.time("at")?,
+                frames: row.json("frames")?,
+                probe_sealed: row.blob("probe_sealed")?,
+                model: row.parse("model")?,
+            })
+        })
+    }
+
+    /// Appends a decision.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn insert_decision(&self, row: &DecisionRow) -> Result<()> {
+        self.execute_one(
+            "INSERT INTO decisions (session_id, seq, at, policy, calibration, recognition, kase, verdict)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            &[
+                text(row.session),
+                row.seq.into(),
+                row.at.into(),
+                text(row.policy),
+                row.calibration.as_str().into(),
+                text(&row.recognition),
+                text(&row.case),
+                text(&row.verdict),
+            ],
+        )
+    }
+
+    /// The decisions about an attempt, in order.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn decisions(&self, session: SessionId) -> Result<Vec<DecisionRow>> {
+        self.all(
+            "SELECT * FROM decisions WHERE session_id = ?1 ORDER BY seq",
+            &[text(session)],
+            read_decision,
+        )
+    }
+
+    /// Every decision, for a replay.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn all_decisions(&self) -> Result<Vec<DecisionRow>> {
+        self.all("SELECT * FROM decisions ORDER BY session_id, seq", &[], read_decision)
+    }
+}
+
+fn stage(state: &serde_json::Value) -> &str {
+    state.get("stage").and_then(serde_json::Value::as_str).expect("a session's state names its stage")
+}
+
+fn read_order(row: &Row<'_>) -> Result<OrderRow> {
+    let state = match row.string("state")?.as_str() {
+        "open" => OrderState::Open,
+        "paid" => OrderState::Paid,
+        "reversed" => OrderState::Reversed,
+        other => bail!("column state is damaged: {other:?}"),
+    };
+    Ok(OrderRow {
+        id: row.parse("id")?,
+        merchant: row.parse("merchant_id")?,
+        terminal: row.parse("terminal_id")?,
+        out_trade_no: row.string("out_trade_no")?,
+        amount: row.amount()?,
+        description: row.string("description")?,
+        state,
+        created_at: row.time("created_at")?,
+        expires_at: row.time("expires_at")?,
+    })
+}
+
+fn read_decision(row: &Row<'_>) -> Result<DecisionRow> {
+    Ok(DecisionRow {
+        session: row.parse("session_id")?,
+        seq: row.count("seq")?,
+        at: row.time("at")?,
+        policy: row.parse("policy")?,
+        calibration: row.string("calibration")?,
+        recognition: row.json("recognition")?,
+        case: row.json("kase")?,
+        verdict: row.json("verdict")?,
+    })
+}

@@ -1,0 +1,613 @@
+//! Payers and what belongs to them: consent, enrolment, template, look-alikes, messages, traces.
+
+use anyhow::{Result, bail};
+use types::{
+    ConfirmationId, ConsentId, Digest, EnrolmentId, GeoPoint, MessageId, PayerId, SessionId, Timestamp,
+};
+
+use crate::Tx;
+use crate::value::{Row, text};
+
+/// The language a payer reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Language {
+    /// Chinese.
+    Zh,
+    /// English.
+    En,
+}
+
+/// What a payer's face may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaceState {
+    /// Face payment was never switched on.
+    None,
+    /// It can be debited by face.
+    Enabled,
+    /// Switched off by its holder, staff or Surety.
+    Frozen,
+}
+
+impl FaceState {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Enabled => "enabled",
+            Self::Frozen => "frozen",
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        Ok(match text {
+            "none" => Self::None,
+            "enabled" => Self::Enabled,
+            "frozen" => Self::Frozen,
+            other => bail!("column face is damaged: {other:?}"),
+        })
+    }
+}
+
+/// A payer. Name and phone are sealed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PayerRow {
+    /// The payer's id.
+    pub id: PayerId,
+    /// Name and phone, sealed.
+    pub contact_sealed: Vec<u8>,
+    /// Keyed fingerprint of the phone number.
+    pub phone_index: [u8; 32],
+    /// PHC string of the PIN; none for an account without one.
+    pub pin_hash: Option<String>,
+    /// Wrong PINs in a row.
+    pub pin_failures: u32,
+    /// What the payer reads.
+    pub language: Language,
+    /// Where the payer lives.
+    pub home_city: String,
+    /// Where that is.
+    pub home: GeoPoint,
+    /// What the face may do.
+    pub face: FaceState,
+    /// Since when.
+    pub created_at: Timestamp,
+}
+
+/// A consent to the processing of face data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsentRow {
+    /// Its id.
+    pub id: ConsentId,
+    /// Whose.
+    pub payer: PayerId,
+    /// The version of the text that was shown.
+    pub version: String,
+    /// When it was given.
+    pub given_at: Timestamp,
+    /// When it was taken back.
+    pub withdrawn_at: Option<Timestamp>,
+}
+
+/// How far an enrolment is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EnrolmentState {
+    /// For the code from the holder's own device.
+    Waiting,
+    /// The holder confirmed; the template is live.
+    Confirmed,
+    /// Too many wrong codes.
+    Failed,
+}
+
+impl EnrolmentState {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Confirmed => "confirmed",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// A face waiting for its holder's confirmation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnrolmentRow {
+    /// Its id.
+    pub id: EnrolmentId,
+    /// Whose.
+    pub payer: PayerId,
+    /// The consent it rests on.
+    pub consent: ConsentId,
+    /// How far it is.
+    pub state: EnrolmentState,
+    /// Keyed fingerprint of the code.
+    pub code_hash: [u8; 32],
+    /// Wrong codes so far.
+    pub failures: u32,
+    /// The fused template, sealed; wiped when the enrolment ends.
+    pub template_sealed: Option<Vec<u8>>,
+    /// How many pictures it was fused from.
+    pub pictures: u32,
+    /// SHA-256 of the embedding model.
+    pub model: Digest,
+    /// When the pictures were sent.
+    pub created_at: Timestamp,
+    /// When the code stops working.
+    pub expires_at: Timestamp,
+}
+
+/// A live template, with what search needs to know about its owner.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TemplateRow {
+    /// Whose.
+    pub payer: PayerId,
+    /// The fused template, sealed.
+    pub template_sealed: Vec<u8>,
+    /// How many pictures it was fused from.
+    pub pictures: u32,
+    /// SHA-256 of the embedding model.
+    pub model: Digest,
+    /// The owner's name and phone, sealed.
+    pub contact_sealed: Vec<u8>,
+    /// What the owner's face may do.
+    pub face: FaceState,
+    /// Where the owner lives.
+    pub home_city: String,
+    /// Where that is.
+    pub home: GeoPoint,
+}
+
+/// A message on the payer's own device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MessageRow {
+    /// Its id.
+    pub id: MessageId,
+    /// Whose.
+    pub payer: PayerId,
+    /// When.
+    pub at: Timestamp,
+    /// The key of the message catalogue.
+    pub kind: String,
+    /// The catalogue's arguments.
+    pub args: serde_json::Value,
+    /// The id of what it is about.
+    pub reference: String,
+}
+
+/// Where a payer's own device was.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TraceRow {
+    /// When.
+    pub at: Timestamp,
+    /// Where.
+    pub point: GeoPoint,
+}
+
+/// A question put to the payer's own device: "is this you?".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfirmationRow {
+    /// Its id.
+    pub id: ConfirmationId,
+    /// Who is asked.
+    pub payer: PayerId,
+    /// About which attempt.
+    pub session: SessionId,
+    /// The answer, once given.
+    pub answer: Option<bool>,
+}
+
+impl Tx<'_> {
+    /// Adds a payer; `false` when the phone number is taken.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn insert_payer(&self, row: &PayerRow) -> Result<bool> {
+        let language = match row.language {
+            Language::Zh => "zh",
+            Language::En => "en",
+        };
+        let inserted = self.execute(
+            "INSERT INTO payers (id, contact_sealed, phone_index, pin_hash, pin_failures, language, home_city,
+                                 home_latitude, home_longitude, face, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (phone_index) DO NOTHING",
+            &[
+                text(row.id),
+                row.contact_sealed.as_slice().into(),
+                row.phone_index.as_slice().into(),
+                row.pin_hash.as_deref().into(),
+                row.pin_failures.into(),
+                language.into(),
+                row.home_city.as_str().into(),
+                row.home.latitude().into(),
+                row.home.longitude().into(),
+                row.face.name().into(),
+                row.created_at.into(),
+            ],
+        )?;
+        Ok(inserted == 1)
+    }
+
+    /// The payer, if there is one.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn payer(&self, id: PayerId) -> Result<Option<PayerRow>> {
+        self.first("SELECT * FROM payers WHERE id = ?1", &[text(id)], read_payer)
+    }
+
+    /// How many payers there are.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn payer_count(&self) -> Result<i64> {
+        self.number("SELECT count(*) FROM payers", &[])
+    }
+
+    /// Switches face payment.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn set_face(&self, id: PayerId, face: FaceState) -> Result<()> {
+        self.execute_one("UPDATE payers SET face = ?2 WHERE id = ?1", &[text(id), face.name().into()])
+    }
+
+    /// Sets the count of wrong PINs in a row.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn set_pin_failures(&self, id: PayerId, failures: u32) -> Result<()> {
+        self.execute_one("UPDATE payers SET pin_failures = ?2 WHERE id = ?1", &[text(id), failures.into()])
+    }
+
+    /// Adds a consent.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn insert_consent(&self, row: &ConsentRow) -> Result<()> {
+        self.execute_one(
+            "INSERT INTO consents (id, payer_id, version, given_at, withdrawn_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+            &[
+                text(row.id),
+                text(row.payer),
+                row.version.as_str().into(),
+                row.given_at.into(),
+                row.withdrawn_at.into(),
+            ],
+        )
+    }
+
+    /// The consent in force, if there is one.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn consent(&self, payer: PayerId) -> Result<Option<ConsentRow>> {
+        self.first(
+            "SELECT * FROM consents WHERE payer_id = ?1 AND withdrawn_at IS NULL ORDER BY given_at DESC",
+            &[text(payer)],
+            |row| {
+                Ok(ConsentRow {
+                    id: row.parse("id")?,
+                    payer: row.parse("payer_id")?,
+                    version: row.string("version")?,
+                    given_at: row.time("given_at")?,
+                    withdrawn_at: row.optional_time("withdrawn_at")?,
+                })
+            },
+        )
+    }
+
+    /// Takes back every consent in force; returns how many there were.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn withdraw_consents(&self, payer: PayerId, now: Timestamp) -> Result<usize> {
+        self.execute(
+            "UPDATE consents SET withdrawn_at = ?2 WHERE payer_id = ?1 AND withdrawn_at IS NULL",
+            &[text(payer), now.into()],
+        )
+    }
+
+    /// Adds an enrolment.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn insert_enrolment(&self, row: &EnrolmentRow) -> Result<()> {
+        self.execute_one(
+            "INSERT INTO enrolments (id, payer_id, consent_id, state, code_hash, failures, template_sealed, pictures,
+                                     model, created_at, expires_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            &[
+                text(row.id),
+                text(row.payer),
+                text(row.consent),
+                row.state.name().into(),
+                row.code_hash.as_slice().into(),
+                row.failures.into(),
+                row.template_sealed.as_deref().into(),
+                row.pictures.into(),
+                text(row.model),
+                row.created_at.into(),
+                row.expires_at.into(),
+            ],
+        )
+    }
+
+    /// The enrolment, if there is one.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn enrolment(&self, id: EnrolmentId) -> Result<Option<EnrolmentRow>> {
+        self.first("SELECT * FROM enrolments WHERE id = ?1", &[text(id)], read_enrolment)
+    }
+
+    /// Writes state, failures and sealed template of an enrolment.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn update_enrolment(&self, row: &EnrolmentRow) -> Result<()> {
+        self.execute_one(
+            "UPDATE enrolments SET state = ?2, failures = ?3, template_sealed = ?4 WHERE id = ?1",
+            &[
+                text(row.id),
+                row.state.name().into(),
+                row.failures.into(),
+                row.template_sealed.as_deref().into(),
+            ],
+        )
+    }
+
+    /// Wipes the templates of enrolments that will not be confirmed any more.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn discard_enrolments(&self, payer: PayerId) -> Result<usize> {
+        self.execute(
+            "UPDATE enrolments SET state = 'failed', template_sealed = NULL WHERE payer_id = ?1 AND state = 'waiting'",
+            &[text(payer)],
+        )
+    }
+
+    /// Stores the live template of a payer in place of an older one.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn put_template(
+        &self,
+        payer: PayerId,
+        sealed: &[u8],
+        made: (u32, Digest),
+        now: Timestamp,
+    ) -> Result<()> {
+        let (pictures, model) = made;
+        self.execute_one(
+            "INSERT INTO templates (payer_id, template_sealed, pictures, model, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (payer_id) DO UPDATE SET template_sealed = excluded.template_sealed,
+                pictures = excluded.pictures, model = excluded.model, created_at = excluded.created_at",
+            &[text(payer), sealed.into(), pictures.into(), text(model), now.into()],
+        )
+    }
+
+    /// Deletes the live template; returns how many there were.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn delete_template(&self, payer: PayerId) -> Result<usize> {
+        self.execute("DELETE FROM look_alikes WHERE payer_id = ?1 OR other_id = ?1", &[text(payer)])?;
+        self.execute("DELETE FROM templates WHERE payer_id = ?1", &[text(payer)])
+    }
+
+    /// Every live template.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn templates(&self) -> Result<Vec<TemplateRow>> {
+        self.all(
+            "SELECT t.payer_id, t.template_sealed, t.pictures, t.model, p.contact_sealed, p.face, p.home_city,
+                    p.home_latitude, p.home_longitude
+             FROM templates t JOIN payers p ON p.id = t.payer_id ORDER BY t.payer_id",
+            &[],
+            |row| {
+                Ok(TemplateRow {
+                    payer: row.parse("payer_id")?,
+                    template_sealed: row.blob("template_sealed")?,
+                    pictures: row.count("pictures")?,
+                    model: row.parse("model")?,
+                    contact_sealed: row.blob("contact_sealed")?,
+                    face: FaceState::parse(&row.string("face")?)?,
+                    home_city: row.string("home_city")?,
+                    home: row.point("home_latitude", "home_longitude")?,
+                })
+            },
+        )
+    }
+
+    /// Records that two payers look alike, both ways.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn put_look_alike(&self, one: PayerId, other: PayerId, score: f64, now: Timestamp) -> Result<()> {
+        for (payer, twin) in [(one, other), (other, one)] {
+            self.execute_one(
+                "INSERT INTO look_alikes (payer_id, other_id, score, found_at) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (payer_id, other_id) DO UPDATE SET score = excluded.score, found_at = excluded.found_at",
+                &[text(payer), text(twin), score.into(), now.into()],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Has this payer a recorded look-alike?
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn has_look_alike(&self, payer: PayerId) -> Result<bool> {
+        Ok(self.number("SELECT EXISTS (SELECT 1 FROM look_alikes WHERE payer_id = ?1)", &[text(payer)])? != 0)
+    }
+
+    /// Delivers a message to the payer's own device.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn insert_message(&self, row: &MessageRow) -> Result<()> {
+        self.execute_one(
+            "INSERT INTO messages (id, payer_id, at, kind, args, reference) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            &[
+                text(row.id),
+                text(row.payer),
+                row.at.into(),
+                row.kind.as_str().into(),
+                text(&row.args),
+                row.reference.as_str().into(),
+            ],
+        )
+    }
+
+    /// The payer's messages, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn messages(&self, payer: PayerId, limit: u32) -> Result<Vec<MessageRow>> {
+        self.all(
+            "SELECT * FROM messages WHERE payer_id = ?1 ORDER BY at DESC, id DESC LIMIT ?2",
+            &[text(payer), limit.into()],
+            read_message,
+        )
+    }
+
+    /// The messages about one thing, oldest first: the timeline the payer saw.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn messages_about(&self, reference: &str) -> Result<Vec<MessageRow>> {
+        self.all(
+            "SELECT * FROM messages WHERE reference = ?1 ORDER BY at, id",
+            &[reference.into()],
+            read_message,
+        )
+    }
+
+    /// Notes where the payer's own device is.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn insert_trace(&self, payer: PayerId, trace: TraceRow) -> Result<()> {
+        self.execute_one(
+            "INSERT INTO traces (payer_id, at, latitude, longitude) VALUES (?1, ?2, ?3, ?4)",
+            &[text(payer), trace.at.into(), trace.point.latitude().into(), trace.point.longitude().into()],
+        )
+    }
+
+    /// The trace of the payer's own device nearest in time.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn nearest_trace(&self, payer: PayerId, at: Timestamp) -> Result<Option<TraceRow>> {
+        self.first(
+            "SELECT * FROM traces WHERE payer_id = ?1 ORDER BY abs(at - ?2) LIMIT 1",
+            &[text(payer), at.into()],
+            |row| Ok(TraceRow { at: row.time("at")?, point: row.point("latitude", "longitude")? }),
+        )
+    }
+
+    /// Puts a question to the payer's own device; at most one per attempt.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn insert_confirmation(&self, row: &ConfirmationRow, now: Timestamp) -> Result<()> {
+        self.execute_one(
+            "INSERT INTO confirmations (id, payer_id, session_id, asked_at) VALUES (?1, ?2, ?3, ?4)",
+            &[text(row.id), text(row.payer), text(row.session), now.into()],
+        )
+    }
+
+    /// The question, if there is one.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn confirmation(&self, id: ConfirmationId) -> Result<Option<ConfirmationRow>> {
+        self.first("SELECT * FROM confirmations WHERE id = ?1", &[text(id)], read_confirmation)
+    }
+
+    /// The question about an attempt, if there is one.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn confirmation_of(&self, session: SessionId) -> Result<Option<ConfirmationRow>> {
+        self.first("SELECT * FROM confirmations WHERE session_id = ?1", &[text(session)], read_confirmation)
+    }
+
+    /// Records the answer.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn answer_confirmation(&self, id: ConfirmationId, yes: bool) -> Result<()> {
+        let answer = if yes { "yes" } else { "no" };
+        self.execute_one(
+            "UPDATE confirmations SET answer = ?2 WHERE id = ?1 AND answer IS NULL",
+            &[text(id), answer.into()],
+        )
+    }
+}
+
+fn read_payer(row: &Row<'_>) -> Result<PayerRow> {
+    let language = match row.string("language")?.as_str() {
+        "zh" => Language::Zh,
+        "en" => Language::En,
+        other => bail!("column language is damaged: {other:?}"),
+    };
+    Ok(PayerRow {
+        id: row.parse("id")?,
+        contact_sealed: row.blob("contact_sealed")?,
+        phone_index: row.fingerprint("phone_index")?,
+        pin_hash: row.optional_string("pin_hash")?,
+        pin_failures: row.count("pin_failures")?,
+        language,
+        home_city: row.string("home_city")?,
+        home: row.point("home_latitude", "home_longitude")?,
+        face: FaceState::parse(&row.string("face")?)?,
+        created_at: row.time("created_at")?,
+    })
+}
+
+fn read_enrolment(row: &Row<'_>) -> Result<EnrolmentRow> {
+    let state = match row.string("state")?.as_str() {
+        "waiting" => EnrolmentState::Waiting,
+        "confirmed" => EnrolmentState::Confirmed,
+        "failed" => EnrolmentState::Failed,
+        other => bail!("column state is damaged: {other:?}"),
+    };
+    Ok(EnrolmentRow {
+        id: row.parse("id")?,
+        payer: row.parse("payer_id")?,
+        consent: row.parse("consent_id")?,
+        state,
+        code_hash: row.fingerprint("code_hash")?,
+        failures: row.count("failures")?,
+        template_sealed: row.optional_blob("template_sealed")?,
+        pictures: row.count("pictures")?,
+        model: row.parse("model")?,
+        created_at: row.time("created_at")?,
+        expires_at: row.time("expires_at")?,
+    })
+}
+
+fn read_message(row: &Row<'_>) -> Result<MessageRow> {
+    Ok(MessageRow {
+        id: row.parse("id")?,
+        payer: row.parse("payer_id")?,
+        at: row.time("at")?,
+        kind: row.string("kind")?,
+        args: row.json("args")?,
+        reference: row.string("reference")?,
+    })
+}
+
+fn read_confirmation(row: &Row<'_>) -> Result<ConfirmationRow> {
+    Ok(ConfirmationRow {
+        id: row.parse("id")?,
+        payer: row.parse("payer_id")?,
+        session: row.parse("session_id")?,
+        answer: row.optional_string("answer")?.map(|answer| answer == "yes"),
+    })
+}
