@@ -1,1 +1,29 @@
-//! api
+//! The words of the HTTP interface: what is sent and what comes back, with their OpenAPI descriptions.
+//!
+//! Invariant: plain data, no rules. Unknown fields are refused, so that a typing error is heard of.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod disputes;
+mod merchants;
+mod payers;
+mod payments;
+mod problem;
+mod schema;
+
+pub use disputes::{
+    AccessView, AssessmentItem, AssessmentView, CompensationView, DisputeList, DisputeStaffView, DisputeView,
+    EvidenceView, FindingRequest, NotMe, Purpose, Recovery, Side, StatementRequest, StatementView,
+    TimelineEntry,
+};
+pub use merchants::{Funding, NewMerchant, NewMerchantReply, NewTerminal, NewTerminalReply};
+pub use payers::{
+    ConfirmAnswer, ConfirmEnrolment, Consent, ConsentText, DeviceLocation, EnrolmentView, Face, Freeze,
+    Language, Message, MessageList, NewEnrolment, NewPayer, NewPayerReply, PayerView, Unfreeze,
+};
+pub use payments::{
+    Capture, Check, Decision, DecisionList, NewOrder, NewSession, NewSessionReply, OrderState, OrderView,
+    PaymentList, PaymentView, Recognised, SessionView, Stage, StepUp,
+};
+pub use problem::Problem;
+pub use schema::{AmountSchema, GeoPointSchema, PlaceSchema};

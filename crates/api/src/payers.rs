@@ -1,0 +1,180 @@
+//! Payers: registration, consent, enrolment, messages.
+
+use serde::{Deserialize, Serialize};
+use types::{Amount, ConsentId, EnrolmentId, GeoPoint, MessageId, PayerId, PhoneNumber, Place, Timestamp};
+use utoipa::ToSchema;
+
+use crate::schema::{AmountSchema, GeoPointSchema, PlaceSchema};
+
+/// The language a payer reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Language {
+    /// Chinese.
+    Zh,
+    /// English.
+    En,
+}
+
+/// What a payer's face may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Face {
+    /// Face payment was never switched on.
+    None,
+    /// It can be debited by face.
+    Enabled,
+    /// Switched off.
+    Frozen,
+}
+
+/// An account to open, from the holder's own device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewPayer {
+    /// Full name; 1 to 100 characters.
+    pub name: String,
+    /// E.164: `+8613800138000`.
+    #[schema(value_type = String)]
+    pub phone: PhoneNumber,
+    /// Payment PIN: six digits.
+    pub pin: String,
+    /// What messages are written in.
+    pub language: Language,
+    /// Where the holder lives.
+    #[schema(value_type = PlaceSchema)]
+    pub home: Place,
+}
+
+/// The new account. The key is shown once and stays on the holder's own device.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NewPayerReply {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub payer_id: PayerId,
+    /// The bearer key of this device.
+    pub device_key: String,
+}
+
+/// The holder's own view of the account.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PayerView {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub payer_id: PayerId,
+    /// Full name.
+    pub name: String,
+    /// What the face may do.
+    pub face: Face,
+    /// What can be spent, one entry per currency.
+    #[schema(value_type = Vec<AmountSchema>)]
+    pub balances: Vec<Amount>,
+}
+
+/// The consent text in force, in the holder's language.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ConsentText {
+    /// Its version; send it back to agree.
+    pub version: String,
+    /// The text in Chinese.
+    pub zh: String,
+    /// The text in English.
+    pub en: String,
+}
+
+/// Agreement to a version of the consent text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Consent {
+    /// The version that was shown.
+    pub version: String,
+}
+
+/// Pictures of the holder's face.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewEnrolment {
+    /// 2 to 5 JPEG or PNG pictures, base64. Different days and light make recognition surer.
+    pub frames: Vec<String>,
+}
+
+/// An enrolment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EnrolmentView {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub enrolment_id: EnrolmentId,
+    /// The consent it rests on.
+    #[schema(value_type = String)]
+    pub consent_id: ConsentId,
+    /// Is face payment on? Only after the code from the own device's message.
+    pub confirmed: bool,
+    /// When the code stops working.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+}
+
+/// The code that came to the holder's own device.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConfirmEnrolment {
+    /// Six digits.
+    pub code: String,
+}
+
+/// Where the holder's own device is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceLocation {
+    /// Degrees.
+    #[schema(value_type = GeoPointSchema)]
+    pub point: GeoPoint,
+}
+
+/// Switch face payment off.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Freeze {}
+
+/// Switch face payment on again.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Unfreeze {
+    /// The payment PIN.
+    pub pin: String,
+}
+
+/// The answer to "is this you?" on the own device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConfirmAnswer {
+    /// `true`: it is me, and I want to pay.
+    pub yes: bool,
+}
+
+/// A message on the holder's own device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Message {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub message_id: MessageId,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// What kind of message, for programs.
+    pub kind: String,
+    /// What it is about: the id of a payment, dispute, enrolment or confirmation.
+    pub reference: String,
+    /// The words, in the holder's language.
+    pub text: String,
+    /// For programs: the code of an enrolment, the id of a question.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub value: Option<String>,
+}
+
+/// Messages, newest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MessageList {
+    /// At most 100.
+    pub messages: Vec<Message>,
+}

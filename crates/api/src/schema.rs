@@ -1,0 +1,45 @@
+//! OpenAPI shapes of the vocabulary, which itself knows nothing of OpenAPI.
+
+use utoipa::ToSchema;
+
+/// Money: integer minor units of an ISO 4217 currency. 106.64 yuan is `{"minor": 10664, "currency": "CNY"}`.
+#[derive(ToSchema)]
+#[schema(as = Amount)]
+#[expect(dead_code, reason = "describes types::Amount to OpenAPI; never built")]
+pub struct AmountSchema {
+    /// Minor units (fen, cents).
+    #[schema(example = 10664)]
+    minor: i64,
+    /// Three letters.
+    #[schema(example = "CNY")]
+    currency: String,
+}
+
+/// A point on the WGS 84 ellipsoid, in degrees.
+#[derive(ToSchema)]
+#[schema(as = GeoPoint)]
+#[expect(dead_code, reason = "describes types::GeoPoint to OpenAPI; never built")]
+pub struct GeoPointSchema {
+    /// -90 to 90, north positive.
+    #[schema(example = 23.1291)]
+    latitude: f64,
+    /// -180 to 180, east positive.
+    #[schema(example = 113.2644)]
+    longitude: f64,
+}
+
+/// An installed address.
+#[derive(ToSchema)]
+#[schema(as = Place)]
+#[expect(dead_code, reason = "describes types::Place to OpenAPI; never built")]
+pub struct PlaceSchema {
+    /// City.
+    #[schema(example = "Guangzhou")]
+    city: String,
+    /// Street and number.
+    #[schema(example = "12 Beijing Road")]
+    address: String,
+    /// Where that is.
+    #[schema(value_type = GeoPointSchema)]
+    point: GeoPointSchema,
+}
