@@ -95,7 +95,7 @@ pub struct NewSessionReply {
 pub struct Capture {
     /// The nonce of the attempt.
     pub nonce: String,
-    /// 1 to 5 JPEG or PNG frames, base64.
+    /// 1 to 3 JPEG or PNG frames, base64.
     pub frames: Vec<String>,
 }
 

@@ -1,1 +1,52 @@
-//! engine
+//! The use cases: enrol, pay, dispute, compensate, verify.
+//!
+//! Shape of a use case: load rows, decide with a pure crate, write events and rows in one database
+//! transaction. Clock and randomness come in a [`Context`]. The only refusals are [`Rejected`], each with a
+//! stable code; everything else is an operating fault.
+//!
+//! Invariants:
+//! - A face is enrolled and switched on only through [`OwnDevice`], which only a payer's own key yields. No
+//!   function takes a [`TerminalCaller`] and changes a face: activation at a terminal is impossible by construction.
+//! - One order is debited at most once; a debit, its transfer, its event and the payer's message commit together.
+//! - On doubt about identity nobody is debited.
+#![forbid(unsafe_code)]
+
+mod callers;
+mod cases;
+mod engine;
+mod enrolment;
+mod gathering;
+mod installation;
+mod merchants;
+mod messages;
+mod orders;
+mod pay;
+mod payers;
+mod recognise;
+mod rejected;
+mod seed;
+mod sessions;
+mod verify;
+
+pub use callers::{Caller, MerchantCaller, OwnDevice, StaffCaller, TerminalCaller};
+pub use cases::{CaseView, PURPOSES};
+pub use disputes::{
+    Assessment, Compensation, Dispute, Facts, FiledBy, Filing, Finding, Outcome, Side, Stance, Statement,
+};
+pub use engine::{Context, Engine, FRAMES_ENROL, FRAMES_PAY, Health, Timings};
+pub use enrolment::{CONSENT_VERSION, consent_text};
+pub use installation::Installation;
+pub use merchants::{NewMerchant, NewTerminal};
+pub use messages::render;
+pub use orders::{NewOrder, OrderView};
+pub use pay::StepUp;
+pub use payers::{NewPayer, PaymentView, Profile};
+pub use rejected::{Error, Kind, Rejected};
+pub use risk::{Check, Policy};
+pub use seed::Seeded;
+pub use sessions::{OpenedSession, Recognised, SessionState, SessionView};
+pub use store::{
+    AccessRow, ConsentRow, DecisionRow, EnrolmentRow, EnrolmentState, EvidenceRow, FaceState, Language,
+    MessageRow, OrderState,
+};
+pub use verify::{CheckResult, verify};

@@ -49,6 +49,9 @@ pub struct Certainty {
     pub impostor_inflation: f64,
     /// Above this chance of a wrong person nobody is asked anything: the face is not recognised.
     pub refuse_above: f64,
+    /// Without a strong factor, the score itself must be one that strangers reach at most this often, whatever place
+    /// and habits say: a thief chooses where to stand.
+    pub fmr_max: f64,
     /// Similarity of two enrolled faces from which on both always need a strong factor.
     pub look_alike_from: f64,
     /// How habits and devices raise the prior of a candidate.
@@ -271,6 +274,7 @@ impl Certainty {
             self.refuse_above > 0.0 && self.refuse_above < 1.0,
             "recognition.refuse_above lies strictly between 0 and 1",
         )?;
+        require(self.fmr_max > 0.0 && self.fmr_max < 1e-3, "recognition.fmr_max is above 0 and below 1e-3")?;
         require(
             (-1.0..=1.0).contains(&self.look_alike_from),
             "recognition.look_alike_from is a cosine, between -1 and 1",

@@ -15,6 +15,8 @@ pub enum Face {
     Posterior {
         /// Natural logarithm of the odds that the best candidate is the payer.
         ln_odds: f64,
+        /// Upper bound of how often a stranger reaches the candidate's score in one comparison, inflation included.
+        fmr: f64,
         /// The candidate or somebody who fits nearly as well has a recorded look-alike.
         look_alike: bool,
     },
@@ -69,6 +71,8 @@ pub enum Reason {
     AmountNeedsStrongFactor,
     /// A look-alike is enrolled.
     LookAlike,
+    /// The face alone, whatever place and habits say, is not rare enough: a thief chooses where to stand.
+    StrangersReachThis,
     /// Liveness is doubtful.
     LivenessDoubtful,
     /// No liveness model is installed.
@@ -165,17 +169,17 @@ fn decide_by_threshold(threshold: f64, case: &Case) -> Verdict {
             Verdict::Approve { p_wrong: None, reasons: vec![Reason::AboveThreshold] }
         }
         Face::Similarity { score } if score >= threshold => refuse(Refusal::NotEnabled, None),
-        Face::Nobody | Face::Similarity { score: _ } | Face::Posterior { ln_odds: _, look_alike: _ } => {
-            refuse(Refusal::NotRecognised, None)
-        }
+        Face::Nobody
+        | Face::Similarity { score: _ }
+        | Face::Posterior { ln_odds: _, fmr: _, look_alike: _ } => refuse(Refusal::NotRecognised, None),
     }
 }
 
 fn decide_by_posterior(policy: &Policy, certainty: &crate::Certainty, case: &Case) -> Verdict {
-    let Face::Posterior { ln_odds, look_alike } = case.face else {
+    let Face::Posterior { ln_odds, fmr, look_alike } = case.face else {
         return refuse(Refusal::NotRecognised, None);
     };
-    if ln_odds.is_nan() {
+    if ln_odds.is_nan() || fmr.is_nan() {
         return refuse(Refusal::NotRecognised, None);
     }
     let p_face = wrong(ln_odds);
@@ -193,7 +197,16 @@ fn decide_by_posterior(policy: &Policy, certainty: &crate::Certainty, case: &Cas
         return refuse(Refusal::OverDayLimit, Some(p_wrong));
     }
     let tier = certainty.tier(case.amount.minor);
-    let mut reasons = reasons_for_strong_factor(policy, case, tier.strong_factor, look_alike);
+    let mut reasons = reasons_for_strong_factor(policy, case);
+    if tier.strong_factor {
+        reasons.push(Reason::AmountNeedsStrongFactor);
+    }
+    if look_alike {
+        reasons.push(Reason::LookAlike);
+    }
+    if fmr > certainty.fmr_max {
+        reasons.push(Reason::StrangersReachThis);
+    }
     let has_strong = case.passed.iter().any(|passed| passed.check.is_strong() && !passed.as_filter);
     let sure = p_wrong.value() <= tier.p_wrong_max;
     if sure && (reasons.is_empty() || has_strong) {
@@ -210,19 +223,8 @@ fn decide_by_posterior(policy: &Policy, certainty: &crate::Certainty, case: &Cas
     }
 }
 
-fn reasons_for_strong_factor(
-    policy: &Policy,
-    case: &Case,
-    tier_demands: bool,
-    look_alike: bool,
-) -> Vec<Reason> {
+fn reasons_for_strong_factor(policy: &Policy, case: &Case) -> Vec<Reason> {
     let mut reasons = Vec::new();
-    if tier_demands {
-        reasons.push(Reason::AmountNeedsStrongFactor);
-    }
-    if look_alike {
-        reasons.push(Reason::LookAlike);
-    }
     match case.liveness {
         Some(score) if score < policy.liveness.step_up_below => reasons.push(Reason::LivenessDoubtful),
         None if policy.liveness.strong_factor_when_absent => reasons.push(Reason::LivenessAbsent),

@@ -107,6 +107,7 @@ CREATE TABLE traces (
     longitude REAL NOT NULL
 );
 CREATE INDEX traces_payer ON traces (payer_id, at);
+CREATE INDEX traces_at ON traces (at);
 
 CREATE TABLE orders (
     id TEXT PRIMARY KEY,

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod database;
+mod devices;
 mod disputes;
 mod merchants;
 mod money;
@@ -16,15 +17,13 @@ mod records;
 mod value;
 
 pub use database::{Store, Tx};
+pub use devices::{ConfirmationRow, MessageRow, TraceRow};
 pub use disputes::{DisputeRow, EvidenceRow};
 pub use merchants::{KeyRow, MerchantRow, Scope, TerminalRow};
 pub use money::{PaymentRow, PaymentState, PostError};
 pub use objects::Objects;
 pub use orders::{CaptureRow, DecisionRow, OrderRow, OrderState, SessionRow};
-pub use payers::{
-    ConfirmationRow, ConsentRow, EnrolmentRow, EnrolmentState, FaceState, Language, MessageRow, PayerRow,
-    TemplateRow, TraceRow,
-};
+pub use payers::{ConsentRow, EnrolmentRow, EnrolmentState, FaceState, Language, PayerRow, TemplateRow};
 pub use records::{AccessRow, EventRow};
 
 #[cfg(test)]

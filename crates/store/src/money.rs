@@ -236,26 +236,57 @@ impl Tx<'_> {
         found.context("a sum returns a row")
     }
 
-    /// How often a payer paid at a terminal, and in its city, in `[since, until)`, without disputing it.
+    /// How often a payer paid in the city of a terminal in `[since, until)`, without disputing it.
     ///
     /// # Errors
     /// The database fails.
-    pub fn visits(
+    pub fn visits_to_city(
         &self,
         payer: PayerId,
         terminal: &TerminalRow,
         since: Timestamp,
         until: Timestamp,
-    ) -> Result<(u32, u32)> {
-        let found = self.first(
-            "SELECT coalesce(sum(CASE WHEN p.terminal_id = ?2 THEN 1 ELSE 0 END), 0) AS here, count(*) AS city
+    ) -> Result<u32> {
+        let sql = "SELECT count(*) FROM payments p JOIN terminals t ON t.id = p.terminal_id
+             WHERE p.payer_id = ?1 AND t.city = ?2 AND p.at >= ?3 AND p.at < ?4 AND p.state = 'pending'
+               AND NOT EXISTS (SELECT 1 FROM disputes d WHERE d.payment_id = p.id)";
+        let city = terminal.place.city.as_str();
+        let count = self.number(sql, &[text(payer), city.into(), since.into(), until.into()])?;
+        Ok(u32::try_from(count)?)
+    }
+
+    /// The customers of a terminal's merchant in its city in `[since, until)`, disputed payments left out, with
+    /// their counts at this terminal, at other terminals of the merchant, and at other merchants of the city;
+    /// the most frequent first, at most `limit`.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn regulars(
+        &self,
+        terminal: &TerminalRow,
+        since: Timestamp,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<(PayerId, [u32; 3])>> {
+        self.all(
+            "SELECT p.payer_id,
+                    sum(CASE WHEN p.terminal_id = ?1 THEN 1 ELSE 0 END) AS here,
+                    sum(CASE WHEN p.terminal_id <> ?1 AND p.merchant_id = ?2 THEN 1 ELSE 0 END) AS shop,
+                    sum(CASE WHEN p.merchant_id <> ?2 THEN 1 ELSE 0 END) AS town
              FROM payments p JOIN terminals t ON t.id = p.terminal_id
-             WHERE p.payer_id = ?1 AND t.city = ?3 AND p.at >= ?4 AND p.at < ?5 AND p.state = 'pending'
-               AND NOT EXISTS (SELECT 1 FROM disputes d WHERE d.payment_id = p.id)",
-            &[text(payer), text(terminal.id), terminal.place.city.as_str().into(), since.into(), until.into()],
-            |row| Ok((row.count("here")?, row.count("city")?)),
-        )?;
-        found.context("a sum returns a row")
+             WHERE t.city = ?3 AND p.at >= ?4 AND p.at < ?5 AND p.state = 'pending'
+               AND NOT EXISTS (SELECT 1 FROM disputes d WHERE d.payment_id = p.id)
+             GROUP BY p.payer_id HAVING here + shop > 0 ORDER BY here DESC, shop DESC, town DESC, p.payer_id LIMIT ?6",
+            &[
+                text(terminal.id),
+                text(terminal.merchant),
+                terminal.place.city.as_str().into(),
+                since.into(),
+                until.into(),
+                limit.into(),
+            ],
+            |row| Ok((row.parse("payer_id")?, [row.count("here")?, row.count("shop")?, row.count("town")?])),
+        )
     }
 
     /// Where and when the payer last paid before `at` other than by `except`, without disputing it.

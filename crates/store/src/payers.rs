@@ -1,9 +1,7 @@
-//! Payers and what belongs to them: consent, enrolment, template, look-alikes, messages, traces.
+//! Payers and their faces: consent, enrolment, template, look-alikes.
 
 use anyhow::{Result, bail};
-use types::{
-    ConfirmationId, ConsentId, Digest, EnrolmentId, GeoPoint, MessageId, PayerId, SessionId, Timestamp,
-};
+use types::{ConsentId, Digest, EnrolmentId, GeoPoint, PayerId, Timestamp};
 
 use crate::Tx;
 use crate::value::{Row, text};
@@ -156,45 +154,6 @@ pub struct TemplateRow {
     pub home_city: String,
     /// Where that is.
     pub home: GeoPoint,
-}
-
-/// A message on the payer's own device.
-#[derive(Clone, Debug, PartialEq)]
-pub struct MessageRow {
-    /// Its id.
-    pub id: MessageId,
-    /// Whose.
-    pub payer: PayerId,
-    /// When.
-    pub at: Timestamp,
-    /// The key of the message catalogue.
-    pub kind: String,
-    /// The catalogue's arguments.
-    pub args: serde_json::Value,
-    /// The id of what it is about.
-    pub reference: String,
-}
-
-/// Where a payer's own device was.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct TraceRow {
-    /// When.
-    pub at: Timestamp,
-    /// Where.
-    pub point: GeoPoint,
-}
-
-/// A question put to the payer's own device: "is this you?".
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfirmationRow {
-    /// Its id.
-    pub id: ConfirmationId,
-    /// Who is asked.
-    pub payer: PayerId,
-    /// About which attempt.
-    pub session: SessionId,
-    /// The answer, once given.
-    pub answer: Option<bool>,
 }
 
 impl Tx<'_> {
@@ -444,110 +403,6 @@ impl Tx<'_> {
     pub fn has_look_alike(&self, payer: PayerId) -> Result<bool> {
         Ok(self.number("SELECT EXISTS (SELECT 1 FROM look_alikes WHERE payer_id = ?1)", &[text(payer)])? != 0)
     }
-
-    /// Delivers a message to the payer's own device.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn insert_message(&self, row: &MessageRow) -> Result<()> {
-        self.execute_one(
-            "INSERT INTO messages (id, payer_id, at, kind, args, reference) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            &[
-                text(row.id),
-                text(row.payer),
-                row.at.into(),
-                row.kind.as_str().into(),
-                text(&row.args),
-                row.reference.as_str().into(),
-            ],
-        )
-    }
-
-    /// The payer's messages, newest first, at most `limit`.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn messages(&self, payer: PayerId, limit: u32) -> Result<Vec<MessageRow>> {
-        self.all(
-            "SELECT * FROM messages WHERE payer_id = ?1 ORDER BY at DESC, id DESC LIMIT ?2",
-            &[text(payer), limit.into()],
-            read_message,
-        )
-    }
-
-    /// The messages about one thing, oldest first: the timeline the payer saw.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn messages_about(&self, reference: &str) -> Result<Vec<MessageRow>> {
-        self.all(
-            "SELECT * FROM messages WHERE reference = ?1 ORDER BY at, id",
-            &[reference.into()],
-            read_message,
-        )
-    }
-
-    /// Notes where the payer's own device is.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn insert_trace(&self, payer: PayerId, trace: TraceRow) -> Result<()> {
-        self.execute_one(
-            "INSERT INTO traces (payer_id, at, latitude, longitude) VALUES (?1, ?2, ?3, ?4)",
-            &[text(payer), trace.at.into(), trace.point.latitude().into(), trace.point.longitude().into()],
-        )
-    }
-
-    /// The trace of the payer's own device nearest in time.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn nearest_trace(&self, payer: PayerId, at: Timestamp) -> Result<Option<TraceRow>> {
-        self.first(
-            "SELECT * FROM traces WHERE payer_id = ?1 ORDER BY abs(at - ?2) LIMIT 1",
-            &[text(payer), at.into()],
-            |row| Ok(TraceRow { at: row.time("at")?, point: row.point("latitude", "longitude")? }),
-        )
-    }
-
-    /// Puts a question to the payer's own device; at most one per attempt.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn insert_confirmation(&self, row: &ConfirmationRow, now: Timestamp) -> Result<()> {
-        self.execute_one(
-            "INSERT INTO confirmations (id, payer_id, session_id, asked_at) VALUES (?1, ?2, ?3, ?4)",
-            &[text(row.id), text(row.payer), text(row.session), now.into()],
-        )
-    }
-
-    /// The question, if there is one.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn confirmation(&self, id: ConfirmationId) -> Result<Option<ConfirmationRow>> {
-        self.first("SELECT * FROM confirmations WHERE id = ?1", &[text(id)], read_confirmation)
-    }
-
-    /// The question about an attempt, if there is one.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn confirmation_of(&self, session: SessionId) -> Result<Option<ConfirmationRow>> {
-        self.first("SELECT * FROM confirmations WHERE session_id = ?1", &[text(session)], read_confirmation)
-    }
-
-    /// Records the answer.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn answer_confirmation(&self, id: ConfirmationId, yes: bool) -> Result<()> {
-        let answer = if yes { "yes" } else { "no" };
-        self.execute_one(
-            "UPDATE confirmations SET answer = ?2 WHERE id = ?1 AND answer IS NULL",
-            &[text(id), answer.into()],
-        )
-    }
 }
 
 fn read_payer(row: &Row<'_>) -> Result<PayerRow> {
@@ -589,25 +444,5 @@ fn read_enrolment(row: &Row<'_>) -> Result<EnrolmentRow> {
         model: row.parse("model")?,
         created_at: row.time("created_at")?,
         expires_at: row.time("expires_at")?,
-    })
-}
-
-fn read_message(row: &Row<'_>) -> Result<MessageRow> {
-    Ok(MessageRow {
-        id: row.parse("id")?,
-        payer: row.parse("payer_id")?,
-        at: row.time("at")?,
-        kind: row.string("kind")?,
-        args: row.json("args")?,
-        reference: row.string("reference")?,
-    })
-}
-
-fn read_confirmation(row: &Row<'_>) -> Result<ConfirmationRow> {
-    Ok(ConfirmationRow {
-        id: row.parse("id")?,
-        payer: row.parse("payer_id")?,
-        session: row.parse("session_id")?,
-        answer: row.optional_string("answer")?.map(|answer| answer == "yes"),
     })
 }

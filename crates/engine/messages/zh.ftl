@@ -1,0 +1,44 @@
+# 付款人看到的文字：说清发生了什么、接下来怎么办。键名和占位符与 en.ftl 一致。
+
+check-last-four = 、手机号后四位
+check-full-phone = 、完整手机号
+check-pin = 、支付密码
+check-own-device = 、本人设备确认
+sure-to = ，误认概率不超过 { $n } 分之一
+
+enrolment-code = 开通刷脸支付的验证码：{ $code }，{ $minutes } 分钟内有效。运营方和商家都不会向您索要。如非本人操作请忽略，不会开通任何功能。
+enrolment-failed = 刷脸支付未开通：验证码多次输错。如非本人操作，请修改支付密码。
+face-enabled = 刷脸支付已开通。您可随时一键关闭，立即生效。
+face-frozen = 刷脸支付已关闭。在您用支付密码重新开启之前，任何人都无法用您的脸付款。
+face-deleted = 您已撤回同意，人脸信息已删除。您仍可用支付密码和付款码付款。
+payment-debited = 您在{ $city }「{ $shop }」刷脸支付 { $amount }。识别方式：人脸{ $checks }{ $p_wrong }，共比对 { $searched } 张人脸。不是您本人？请点「不是我」。
+payment-stopped = 我们拦下了{ $city }「{ $shop }」的一笔 { $amount } 付款：有人长得像您，但无法证明是您本人。您没有被扣款。如果是您本人，请改用支付密码付款。
+    { $why ->
+        [check_failed] 现场输入的信息与您的账户不符。
+       *[other] 仅凭人脸不够确定。
+    }
+payment-reversed = { $amount } 已退回您的账户：商家撤销了这笔付款。
+confirm-payment = 您现在是否在{ $city }「{ $shop }」支付 { $amount }？只有本人操作时才选「是」。（问题编号 { $confirmation }）
+
+dispute-filed = 您反映一笔 { $amount } 的付款不是您本人操作，案件已受理。商家的这笔款项已暂缓结算，我们正在调取记录。
+dispute-evidence = 我们已调取这笔付款的记录：照片、判定过程、地点，以及您本人设备当时的位置。
+dispute-merchant-asked = 我们已请商家说明情况，期限为 { $due }。您无需等待。
+dispute-statement = 商家已答复：
+    { $stance ->
+        [accept] 同意您的说法。
+       *[contest] 认为付款无误。我们会继续核查，已付给您的钱不受影响。
+    }
+dispute-awaits-approval = 应赔付您 { $amount }。因金额较大，正由第二位工作人员复核，付出后立即通知您。
+dispute-compensated = 已先行赔付 { $amount } 到您的账户。您无需做任何事，后续由我们向责任方追偿。
+dispute-not-compensated = 记录显示这笔 { $amount } 的付款由您本人确认，因此暂不先行赔付。仍会由工作人员核查，您可以补充说明。
+dispute-finding = 调查结论：
+    { $finding ->
+        [wrong_person] 系统把别人的脸认成了您。责任不在您。
+        [account_takeover] 他人使用了您的账户。责任不在您。请修改支付密码。
+        [merchant_fault] 这笔付款由商家或其设备造成。
+        [authorised_by_payer] 这笔付款是您本人操作。如有异议可以申诉。
+        [duplicate] 同一笔消费被扣了两次。
+       *[other] 这笔付款责任不在您。
+    }
+dispute-recovered = 赔付给您的款项已向商家追回，对您没有影响。
+dispute-closed = 案件已结案。记录为您保留，您可随时申诉。

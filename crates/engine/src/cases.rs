@@ -1,0 +1,415 @@
+//! Disputes: filed with one tap, secured, gathered, compensated at once, found, recovered, closed.
+//!
+//! Every event of the state machine is stored with the message that tells the payer, in one transaction.
+
+use disputes::{Command, Compensation, Dispute, Event, FiledBy, Filing, Finding, Stance};
+use gallery::Status;
+use ledger::{Account, Purpose, Transfer};
+use serde_json::json;
+use store::{AccessRow, DisputeRow, EvidenceRow, Language, MessageRow, PaymentState, Tx};
+use types::{DisputeId, EventId, PayerId, PaymentId, SessionId, TransferId};
+
+use crate::callers::{MerchantCaller, OwnDevice, StaffCaller};
+use crate::engine::{Context, Engine, Message, record, tell, text_field};
+use crate::rejected::{Error, Rejected};
+
+/// Why somebody may look at evidence.
+pub const PURPOSES: [&str; 4] = ["dispute", "audit", "security", "authority_request"];
+const WORDS_MAX: usize = 2_000;
+
+/// A dispute with what belongs to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CaseView {
+    /// The state machine.
+    pub dispute: Dispute,
+    /// Goes up with every change.
+    pub version: u32,
+    /// The attempt behind the debit.
+    pub session: SessionId,
+    /// What the payer reads.
+    pub language: Language,
+    /// What the payer was told, oldest first.
+    pub timeline: Vec<MessageRow>,
+}
+
+/// Who acts on a dispute: the name for the record.
+const SURETY: &str = "surety";
+
+impl Engine {
+    /// "This was not me": files a dispute, holds the merchant's money, freezes the face if wished, gathers the
+    /// evidence, asks the merchant, and compensates at once unless the evidence proves the payer's own
+    /// authorisation. Sent twice, it is one dispute.
+    ///
+    /// # Errors
+    /// An unknown payment, which includes other people's; [`Rejected::PaymentReversed`]; [`Rejected::Field`]; an
+    /// operating fault. The filing stands even when gathering fails: staff gathers again.
+    pub fn not_me(
+        &self,
+        ctx: &mut Context<'_>,
+        device: OwnDevice,
+        payment: PaymentId,
+        (words, freeze): (&str, bool),
+    ) -> Result<CaseView, Error> {
+        if words.chars().count() > WORDS_MAX {
+            return Err(Rejected::Field { field: "words", what: "at most 2,000 characters" }.into());
+        }
+        let (id, new) = self.store.write(|tx| Self::file(tx, ctx, device.payer, (payment, words, freeze)))?;
+        if freeze {
+            self.set_gallery_status(device.payer, Status::Paused)?;
+        }
+        if new {
+            self.gather(ctx, id)?;
+            self.ask_and_compensate(ctx, id)?;
+        }
+        self.own_case(device, id)
+    }
+
+    fn file(
+        tx: &Tx<'_>,
+        ctx: &mut Context<'_>,
+        payer: PayerId,
+        (payment, words, freeze): (PaymentId, &str, bool),
+    ) -> Result<(DisputeId, bool), Error> {
+        let row = tx.payment(payment)?.filter(|row| row.payer == payer).ok_or(Rejected::payment())?;
+        if freeze {
+            Self::freeze_in(tx, ctx, payer)?;
+        }
+        if let Some(found) = tx.dispute_of_payment(payment)? {
+            return Ok((found.dispute.filing.id, false));
+        }
+        if row.state == PaymentState::Reversed {
+            return Err(Rejected::PaymentReversed.into());
+        }
+        let id = DisputeId::generate(ctx.now, ctx.random);
+        let filing = Filing {
+            id,
+            payment,
+            payer,
+            merchant: row.merchant,
+            amount: row.amount,
+            by: FiledBy::Payer,
+            words: words.to_owned(),
+            at: ctx.now,
+        };
+        tx.insert_dispute(&DisputeRow {
+            dispute: Dispute::file(filing),
+            terminal: row.terminal,
+            version: 0,
+        })?;
+        tx.update_payment(payment, row.state, true)?;
+        record(tx, ctx, &payer.to_string(), &id, json!({ "event": "filed", "payment": payment }))?;
+        let args = json!({ "amount": row.amount });
+        tell(tx, ctx, payer, Message { kind: "dispute_filed", args, reference: id.to_string() })?;
+        Ok((id, true))
+    }
+
+    /// Gathers the evidence anew: what the records say, and what they say today.
+    ///
+    /// # Errors
+    /// An unknown dispute; [`Rejected::Dispute`]; an operating fault.
+    pub fn gather_again(
+        &self,
+        ctx: &mut Context<'_>,
+        staff: &StaffCaller,
+        id: DisputeId,
+    ) -> Result<EvidenceRow, Error> {
+        let row = self.gather(ctx, id)?;
+        self.store.write(|tx| {
+            let case = tx.dispute(id)?.ok_or(Rejected::dispute())?;
+            look(tx, ctx, staff, (&id.to_string(), case.dispute.filing.payer), "dispute")
+        })?;
+        self.ask_and_compensate(ctx, id)?;
+        Ok(row)
+    }
+
+    fn gather(&self, ctx: &mut Context<'_>, id: DisputeId) -> Result<EvidenceRow, Error> {
+        let facts = self.facts(ctx, id)?;
+        let assessment = disputes::assess(&facts);
+        self.store.write(|tx| {
+            let seq = u32::try_from(tx.evidence(id)?.len()).map_err(anyhow::Error::new)?;
+            let row = EvidenceRow { dispute: id, seq, at: ctx.now, facts, assessment };
+            Self::advance(tx, ctx, (id, SURETY), Command::RecordEvidence)?;
+            tx.insert_evidence(&row)?;
+            Ok(row)
+        })
+    }
+
+    fn ask_and_compensate(&self, ctx: &mut Context<'_>, id: DisputeId) -> Result<(), Error> {
+        self.store.write(|tx| {
+            let due = ctx.now + self.policy.statement_due();
+            Self::advance(tx, ctx, (id, SURETY), Command::AskMerchant { due })?;
+            let gathered = tx.evidence(id)?;
+            let last = gathered.last().ok_or(disputes::Rejected::NoEvidence)?;
+            let command = Command::SettleCompensation {
+                authorisation_proven: last.assessment.authorisation_proven,
+                automatic_limit: self.policy.amount(self.policy.compensation.automatic_up_to_minor),
+                transfer: TransferId::generate(ctx.now, ctx.random),
+            };
+            Self::advance(tx, ctx, (id, SURETY), command)
+        })
+    }
+
+    /// One step of the state machine: decide, then apply, move money, record, and tell the payer.
+    fn advance(
+        tx: &Tx<'_>,
+        ctx: &mut Context<'_>,
+        (id, actor): (DisputeId, &str),
+        command: Command,
+    ) -> Result<(), Error> {
+        let mut row = tx.dispute(id)?.ok_or(Rejected::dispute())?;
+        let Some(event) = row.dispute.decide(command)? else { return Ok(()) };
+        let movement = movement(&row.dispute, &event);
+        if let Some(transfer) = movement {
+            tx.post(&transfer, ctx.now)?;
+        }
+        row.dispute.apply(&event, ctx.now);
+        row.version += 1;
+        tx.update_dispute(&row)?;
+        let body = serde_json::to_value(&event).map_err(anyhow::Error::new)?;
+        record(tx, ctx, actor, &id, body)?;
+        let (kind, args) = told(&row.dispute, &event);
+        tell(tx, ctx, row.dispute.filing.payer, Message { kind, args, reference: id.to_string() })?;
+        Ok(())
+    }
+
+    /// The merchant's statement.
+    ///
+    /// # Errors
+    /// An unknown dispute, which includes other merchants'; [`Rejected::Dispute`]; an operating fault.
+    pub fn state(
+        &self,
+        ctx: &mut Context<'_>,
+        merchant: MerchantCaller,
+        id: DisputeId,
+        (stance, text): (Stance, &str),
+    ) -> Result<Dispute, Error> {
+        let text = text_field("text", text, WORDS_MAX, "1 to 2,000 characters")?;
+        self.store.write(|tx| {
+            let row = tx.dispute(id)?.filter(|row| row.dispute.filing.merchant == merchant.merchant);
+            row.ok_or(Rejected::dispute())?;
+            let actor = merchant.merchant.to_string();
+            Self::advance(tx, ctx, (id, &actor), Command::ReceiveStatement { stance, text })?;
+            Ok(tx.dispute(id)?.ok_or(Rejected::dispute())?.dispute)
+        })
+    }
+
+    /// A second person approves a compensation above the automatic limit.
+    ///
+    /// # Errors
+    /// [`Rejected::Dispute`], [`Rejected::Ledger`] when the reserve is empty; an operating fault.
+    pub fn approve_compensation(
+        &self,
+        ctx: &mut Context<'_>,
+        staff: &StaffCaller,
+        id: DisputeId,
+    ) -> Result<CaseView, Error> {
+        let transfer = TransferId::generate(ctx.now, ctx.random);
+        self.staff_step(ctx, staff, id, Command::ApproveCompensation { transfer })
+    }
+
+    /// A person says what happened. A finding that owes the payer money pays it, if it was not paid before.
+    ///
+    /// # Errors
+    /// [`Rejected::Dispute`], [`Rejected::Field`]; an operating fault.
+    pub fn find(
+        &self,
+        ctx: &mut Context<'_>,
+        staff: &StaffCaller,
+        id: DisputeId,
+        (finding, note): (Finding, &str),
+    ) -> Result<CaseView, Error> {
+        let note = text_field("note", note, WORDS_MAX, "1 to 2,000 characters")?;
+        let transfer = TransferId::generate(ctx.now, ctx.random);
+        self.store.write(|tx| {
+            Self::advance(tx, ctx, (id, &staff.name), Command::Find { finding, note })?;
+            if finding.payer_is_owed() {
+                let automatic_limit = self.policy.amount(self.policy.compensation.automatic_up_to_minor);
+                let command =
+                    Command::SettleCompensation { authorisation_proven: false, automatic_limit, transfer };
+                Self::advance(tx, ctx, (id, &staff.name), command)?;
+            }
+            Ok::<_, Error>(())
+        })?;
+        self.case(staff, id)
+    }
+
+    /// The merchant's unsettled money covers what the reserve paid, once per transfer id.
+    ///
+    /// # Errors
+    /// [`Rejected::Dispute`], [`Rejected::Ledger`] when the merchant's pending money does not cover it; an
+    /// operating fault.
+    pub fn recover(
+        &self,
+        ctx: &mut Context<'_>,
+        staff: &StaffCaller,
+        id: DisputeId,
+        transfer: TransferId,
+    ) -> Result<CaseView, Error> {
+        self.staff_step(ctx, staff, id, Command::Recover { transfer })
+    }
+
+    /// Ends a case, and lets the merchant's money go if the payer did pay.
+    ///
+    /// # Errors
+    /// [`Rejected::Dispute`]; an operating fault.
+    pub fn close(
+        &self,
+        ctx: &mut Context<'_>,
+        staff: &StaffCaller,
+        id: DisputeId,
+    ) -> Result<CaseView, Error> {
+        let view = self.staff_step(ctx, staff, id, Command::Close)?;
+        let filing = view.dispute.filing.payment;
+        self.store.write(|tx| {
+            let payment = tx.payment(filing)?.ok_or(Rejected::payment())?;
+            tx.update_payment(filing, payment.state, false).map_err(Error::from)
+        })?;
+        Ok(view)
+    }
+
+    fn staff_step(
+        &self,
+        ctx: &mut Context<'_>,
+        staff: &StaffCaller,
+        id: DisputeId,
+        command: Command,
+    ) -> Result<CaseView, Error> {
+        self.store.write(|tx| Self::advance(tx, ctx, (id, &staff.name), command))?;
+        self.case(staff, id)
+    }
+
+    /// A dispute, for staff.
+    ///
+    /// # Errors
+    /// An unknown dispute; an operating fault.
+    pub fn case(&self, _staff: &StaffCaller, id: DisputeId) -> Result<CaseView, Error> {
+        self.store.read(|tx| {
+            let row = tx.dispute(id)?.ok_or(Rejected::dispute())?;
+            case_view(tx, row)
+        })
+    }
+
+    /// All disputes, oldest first.
+    ///
+    /// # Errors
+    /// An operating fault.
+    pub fn cases(&self, _staff: &StaffCaller) -> Result<Vec<CaseView>, Error> {
+        self.store.read(|tx| tx.disputes()?.into_iter().map(|row| case_view(tx, row)).collect())
+    }
+
+    /// A payer's own dispute.
+    ///
+    /// # Errors
+    /// An unknown dispute, which includes other people's; an operating fault.
+    pub fn own_case(&self, device: OwnDevice, id: DisputeId) -> Result<CaseView, Error> {
+        self.store.read(|tx| {
+            let row = tx.dispute(id)?.filter(|row| row.dispute.filing.payer == device.payer);
+            case_view(tx, row.ok_or(Rejected::dispute())?)
+        })
+    }
+
+    /// What was gathered about a dispute. Needs a purpose; the look is logged for the payer.
+    ///
+    /// # Errors
+    /// An unknown dispute, [`Rejected::Field`] for the purpose; an operating fault.
+    pub fn evidence(
+        &self,
+        ctx: &mut Context<'_>,
+        staff: &StaffCaller,
+        id: DisputeId,
+        purpose: &str,
+    ) -> Result<Vec<EvidenceRow>, Error> {
+        self.store.write(|tx| {
+            let row = tx.dispute(id)?.ok_or(Rejected::dispute())?;
+            look(tx, ctx, staff, (&id.to_string(), row.dispute.filing.payer), purpose)?;
+            tx.evidence(id).map_err(Error::from)
+        })
+    }
+
+    /// Who looked at the payer's data, and why.
+    ///
+    /// # Errors
+    /// An operating fault.
+    pub fn accesses(&self, device: OwnDevice) -> Result<Vec<AccessRow>, Error> {
+        self.store.read(|tx| tx.accesses(device.payer).map_err(Error::from))
+    }
+}
+
+/// Is this a purpose somebody may look at evidence for?
+pub(crate) fn check_purpose(purpose: &str) -> Result<(), Rejected> {
+    let what = "dispute, audit, security or authority_request";
+    if PURPOSES.contains(&purpose) { Ok(()) } else { Err(Rejected::Field { field: "purpose", what }) }
+}
+
+/// Logs a look at evidence, in the transaction that gives it.
+pub(crate) fn look(
+    tx: &Tx<'_>,
+    ctx: &mut Context<'_>,
+    staff: &StaffCaller,
+    (subject, payer): (&str, PayerId),
+    purpose: &str,
+) -> Result<(), Error> {
+    check_purpose(purpose)?;
+    let id = EventId::generate(ctx.now, ctx.random);
+    let (actor, subject, purpose) = (staff.name.clone(), subject.to_owned(), purpose.to_owned());
+    tx.insert_access(&AccessRow { id, at: ctx.now, actor, subject, payer, purpose }).map_err(Error::from)
+}
+
+fn case_view(tx: &Tx<'_>, row: DisputeRow) -> Result<CaseView, Error> {
+    let filing = &row.dispute.filing;
+    let payment = tx.payment(filing.payment)?.ok_or(Rejected::payment())?;
+    let language = tx.payer(filing.payer)?.ok_or(Rejected::payer())?.language;
+    let timeline = tx.messages_about(&filing.id.to_string())?;
+    Ok(CaseView { session: payment.session, dispute: row.dispute, version: row.version, language, timeline })
+}
+
+/// The money an event moves.
+fn movement(dispute: &Dispute, event: &Event) -> Option<Transfer> {
+    let filing = &dispute.filing;
+    match event {
+        Event::Compensated { amount, transfer } => Some(Transfer {
+            id: *transfer,
+            from: Account::Reserve,
+            to: Account::Payer(filing.payer),
+            amount: *amount,
+            purpose: Purpose::Compensation { dispute: filing.id },
+        }),
+        Event::Recovered { transfer } => {
+            let Compensation::Paid { amount, transfer: _, at: _ } = dispute.compensation else {
+                unreachable!("only what was paid is recovered")
+            };
+            Some(Transfer {
+                id: *transfer,
+                from: Account::MerchantPending(filing.merchant),
+                to: Account::Reserve,
+                amount,
+                purpose: Purpose::Recovery { dispute: filing.id },
+            })
+        }
+        Event::EvidenceGathered
+        | Event::MerchantAsked { due: _ }
+        | Event::StatementReceived { stance: _, text: _ }
+        | Event::CompensationAwaitsApproval { amount: _ }
+        | Event::CompensationNotDue
+        | Event::Found { finding: _, note: _ }
+        | Event::Closed => None,
+    }
+}
+
+/// What the payer is told of an event: no event without a message.
+fn told(dispute: &Dispute, event: &Event) -> (&'static str, serde_json::Value) {
+    let amount = dispute.filing.amount;
+    match event {
+        Event::EvidenceGathered => ("dispute_evidence", json!({})),
+        Event::MerchantAsked { due } => ("dispute_merchant_asked", json!({ "due": due })),
+        Event::StatementReceived { stance, text: _ } => ("dispute_statement", json!({ "stance": stance })),
+        Event::CompensationAwaitsApproval { amount } => {
+            ("dispute_awaits_approval", json!({ "amount": amount }))
+        }
+        Event::Compensated { amount, transfer: _ } => ("dispute_compensated", json!({ "amount": amount })),
+        Event::CompensationNotDue => ("dispute_not_compensated", json!({ "amount": amount })),
+        Event::Found { finding, note: _ } => ("dispute_finding", json!({ "finding": finding })),
+        Event::Recovered { transfer: _ } => ("dispute_recovered", json!({})),
+        Event::Closed => ("dispute_closed", json!({})),
+    }
+}

@@ -1,0 +1,266 @@
+//! The engine: everything the use cases share.
+
+use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use evidence::Keyring;
+use face::FaceModels;
+use gallery::{Entry, Gallery, Status};
+use identity::{Calibration, PlaceModel};
+use rand::Rng;
+use risk::Policy;
+use serde::{Deserialize, Serialize};
+use store::{EventRow, FaceState, MessageRow, Objects, Store, Tx};
+use types::{Digest, EventId, GeoPoint, MessageId, PayerId, PhoneNumber, Template, Timestamp};
+
+use crate::rejected::{Error, Rejected};
+
+/// How many pictures an enrolment takes.
+pub const FRAMES_ENROL: RangeInclusive<usize> = 2..=5;
+/// How many frames a capture takes; the calibration goes no further.
+pub const FRAMES_PAY: RangeInclusive<usize> = 1..=3;
+
+/// What a use case gets from outside: the clock and the randomness, so that a replay gives the same answer.
+pub struct Context<'a> {
+    /// The time.
+    pub now: Timestamp,
+    /// Where ids, nonces, codes and keys come from. Must be unpredictable in production.
+    pub random: &'a mut dyn Rng,
+}
+
+/// Where the time of one attempt went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Timings {
+    /// Each stage of each frame, in order.
+    pub frames: Vec<face::StageTimings>,
+    /// Search over the whole gallery.
+    pub search: Duration,
+    /// Priors and posterior.
+    pub posterior: Duration,
+    /// Sealing and storing the frames.
+    pub seal: Duration,
+    /// The database transaction: verdict, ledger, messages.
+    pub commit: Duration,
+}
+
+/// Everything the use cases share. `Send + Sync`; one per process.
+pub struct Engine {
+    pub(crate) store: Store,
+    pub(crate) objects: Objects,
+    pub(crate) keyring: Keyring,
+    pub(crate) faces: Arc<FaceModels>,
+    pub(crate) gallery: Gallery,
+    pub(crate) calibration: Calibration,
+    pub(crate) place: PlaceModel,
+    pub(crate) policy: Policy,
+    pub(crate) policy_digest: Digest,
+    /// Set when an assertion about money failed: no more payments until an operator looked.
+    broken: AtomicBool,
+}
+
+/// What an engine is opened with.
+pub(crate) struct Parts {
+    pub(crate) store: Store,
+    pub(crate) objects: Objects,
+    pub(crate) keyring: Keyring,
+    pub(crate) faces: Arc<FaceModels>,
+    pub(crate) calibration: Calibration,
+    pub(crate) policy: Policy,
+    pub(crate) policy_digest: Digest,
+}
+
+/// What an operator asks first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Health {
+    /// May payments be taken?
+    pub healthy: bool,
+    /// Is passive liveness installed?
+    pub liveness: bool,
+    /// Faces in the gallery.
+    pub enrolled: usize,
+}
+
+/// Name and phone of a payer, as sealed.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Contact {
+    pub(crate) name: String,
+    pub(crate) phone: PhoneNumber,
+}
+
+impl Engine {
+    pub(crate) fn assemble(parts: Parts) -> anyhow::Result<Self> {
+        let dimension =
+            NonZeroUsize::new(parts.faces.dimension()).context("a template has at least one number")?;
+        let gallery = Gallery::new(dimension);
+        let engine = Self {
+            store: parts.store,
+            objects: parts.objects,
+            keyring: parts.keyring,
+            faces: parts.faces,
+            gallery,
+            calibration: parts.calibration,
+            place: PlaceModel::default(),
+            policy: parts.policy,
+            policy_digest: parts.policy_digest,
+            broken: AtomicBool::new(false),
+        };
+        engine.load_gallery()?;
+        Ok(engine)
+    }
+
+    fn load_gallery(&self) -> anyhow::Result<()> {
+        let rows = self.store.read(|tx| tx.templates())?;
+        let model = self.faces.model_id();
+        for row in rows {
+            anyhow::ensure!(
+                row.model == model,
+                "the template of {} was made by another model ({}); enrol again or bring that model back",
+                row.payer,
+                row.model
+            );
+            let template = self.open_template(row.payer, &row.template_sealed)?;
+            let contact = self.open_contact(row.payer, &row.contact_sealed)?;
+            let entry = entry(row.payer, row.pictures, (&contact.phone, row.home), row.face);
+            self.gallery.insert(entry, &template).context("filling the gallery")?;
+        }
+        Ok(())
+    }
+
+    /// The state of the process.
+    ///
+    /// # Errors
+    /// An operating fault: the database does not answer, or the gallery is damaged.
+    pub fn health(&self) -> Result<Health, Error> {
+        self.store.read(|tx| tx.payer_count())?;
+        let enrolled = self.gallery.len().context("counting the gallery")?;
+        let healthy = !self.broken.load(Ordering::Relaxed);
+        Ok(Health { healthy, liveness: self.faces.liveness_available(), enrolled })
+    }
+
+    /// Stops all payments: an assertion about money failed.
+    pub fn mark_broken(&self) {
+        self.broken.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn refuse_when_broken(&self) -> Result<(), Error> {
+        if self.broken.load(Ordering::Relaxed) {
+            return Err(anyhow::anyhow!(
+                "an assertion about money failed earlier; run `surety verify`, then restart"
+            )
+            .into());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn seal_template(&self, payer: PayerId, template: &Template, random: &mut dyn Rng) -> Vec<u8> {
+        let bytes = zeroize::Zeroizing::new(template.to_bytes());
+        self.keyring.seal(&format!("template {payer}"), &bytes, random)
+    }
+
+    pub(crate) fn open_template(&self, payer: PayerId, sealed: &[u8]) -> anyhow::Result<Template> {
+        let bytes = self.keyring.open(&format!("template {payer}"), sealed);
+        let bytes = bytes.with_context(|| format!("opening the template of {payer}"))?;
+        Template::from_bytes(&bytes).with_context(|| format!("reading the template of {payer}"))
+    }
+
+    pub(crate) fn seal_contact(
+        &self,
+        payer: PayerId,
+        contact: &Contact,
+        random: &mut dyn Rng,
+    ) -> anyhow::Result<Vec<u8>> {
+        let bytes = zeroize::Zeroizing::new(serde_json::to_vec(contact)?);
+        Ok(self.keyring.seal(&format!("contact {payer}"), &bytes, random))
+    }
+
+    pub(crate) fn open_contact(&self, payer: PayerId, sealed: &[u8]) -> anyhow::Result<Contact> {
+        let bytes = self.keyring.open(&format!("contact {payer}"), sealed);
+        let bytes = bytes.with_context(|| format!("opening the contact of {payer}"))?;
+        serde_json::from_slice(&bytes).with_context(|| format!("reading the contact of {payer}"))
+    }
+}
+
+/// A message to be sent: the key of the catalogue, its arguments, and what it is about.
+pub(crate) struct Message {
+    pub(crate) kind: &'static str,
+    pub(crate) args: serde_json::Value,
+    pub(crate) reference: String,
+}
+
+/// Puts a message into the payer's own device channel.
+pub(crate) fn tell(
+    tx: &Tx<'_>,
+    ctx: &mut Context<'_>,
+    payer: PayerId,
+    message: Message,
+) -> anyhow::Result<()> {
+    let Message { kind, args, reference } = message;
+    let id = MessageId::generate(ctx.now, ctx.random);
+    tx.insert_message(&MessageRow { id, payer, at: ctx.now, kind: kind.to_owned(), args, reference })
+}
+
+/// Records a change.
+pub(crate) fn record(
+    tx: &Tx<'_>,
+    ctx: &mut Context<'_>,
+    actor: &str,
+    subject: &impl std::fmt::Display,
+    body: serde_json::Value,
+) -> anyhow::Result<()> {
+    let id = EventId::generate(ctx.now, ctx.random);
+    tx.insert_event(&EventRow {
+        id,
+        subject: subject.to_string(),
+        at: ctx.now,
+        actor: actor.to_owned(),
+        body,
+    })
+}
+
+/// What the gallery knows of a payer.
+pub(crate) fn entry(
+    payer: PayerId,
+    pictures: u32,
+    (phone, home): (&PhoneNumber, GeoPoint),
+    face: FaceState,
+) -> Entry {
+    let status = match face {
+        FaceState::Enabled => Status::Live,
+        FaceState::None | FaceState::Frozen => Status::Paused,
+    };
+    Entry { payer, pictures, last_four: phone.last_four(), status, region: region(home).into() }
+}
+
+/// Half a degree of latitude and longitude, some 50 km: coarse enough to say little about a person, fine
+/// enough to tell towns apart. The text is its own coordinates.
+const REGION_DEGREES: f64 = 0.5;
+
+pub(crate) fn region(home: GeoPoint) -> String {
+    let snap = |degrees: f64| (degrees / REGION_DEGREES).round() * REGION_DEGREES;
+    format!("{:.1},{:.1}", snap(home.latitude()), snap(home.longitude()))
+}
+
+/// The middle of a [`region`].
+pub(crate) fn region_point(region: &str) -> Option<GeoPoint> {
+    let (latitude, longitude) = region.split_once(',')?;
+    GeoPoint::new(latitude.parse().ok()?, longitude.parse().ok()?).ok()
+}
+
+/// A text field between 1 and `max` characters that is not only white space.
+pub(crate) fn text_field(
+    field: &'static str,
+    text: &str,
+    max: usize,
+    what: &'static str,
+) -> Result<String, Rejected> {
+    let trimmed = text.trim();
+    let control = trimmed.chars().any(|c| c.is_control() && c != '\n');
+    if trimmed.is_empty() || trimmed.chars().count() > max || control {
+        return Err(Rejected::Field { field, what });
+    }
+    Ok(trimmed.to_owned())
+}

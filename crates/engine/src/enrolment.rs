@@ -1,0 +1,296 @@
+//! Enrolment: consent, pictures, and the holder's confirmation with a code from the own device channel.
+
+use face::FaceEvidence;
+use gallery::{Filter, Query, Status};
+use serde_json::json;
+use store::{ConsentRow, EnrolmentRow, EnrolmentState, FaceState, Tx};
+use subtle::ConstantTimeEq;
+use types::{ConsentId, EnrolmentId, PayerId, SignedDuration, Template};
+
+use crate::callers::OwnDevice;
+use crate::engine::{Context, Engine, FRAMES_ENROL, Message, entry, record, tell};
+use crate::rejected::{Error, Rejected};
+
+/// The version of the consent text in force.
+pub const CONSENT_VERSION: &str = "2026-11";
+const CODE_FAILURES_MAX: u32 = 5;
+/// Pictures of one person score above this against each other, even across years and light (SFace: 0.364 is
+/// the threshold of one false match in a thousand); below it they show two people.
+const SAME_FACE_FROM: f64 = 0.364;
+const LOOK_ALIKES_MAX: usize = 20;
+
+/// The consent text in force, in Chinese and English.
+#[must_use]
+pub const fn consent_text() -> (&'static str, &'static str) {
+    (include_str!("../messages/consent-zh.txt"), include_str!("../messages/consent-en.txt"))
+}
+
+impl Engine {
+    /// Records the consent to the processing of face data.
+    ///
+    /// # Errors
+    /// [`Rejected::ConsentVersion`]; an operating fault.
+    pub fn consent(
+        &self,
+        ctx: &mut Context<'_>,
+        device: OwnDevice,
+        version: &str,
+    ) -> Result<ConsentRow, Error> {
+        if version != CONSENT_VERSION {
+            return Err(Rejected::ConsentVersion.into());
+        }
+        self.store.write(|tx| {
+            if let Some(given) = tx.consent(device.payer)?.filter(|given| given.version == version) {
+                return Ok(given);
+            }
+            let row = ConsentRow {
+                id: ConsentId::generate(ctx.now, ctx.random),
+                payer: device.payer,
+                version: version.to_owned(),
+                given_at: ctx.now,
+                withdrawn_at: None,
+            };
+            tx.insert_consent(&row)?;
+            record(
+                tx,
+                ctx,
+                &device.payer.to_string(),
+                &device.payer,
+                json!({ "event": "consent_given", "version": version }),
+            )?;
+            Ok(row)
+        })
+    }
+
+    /// Withdraws the consent: the face is deleted in the same transaction.
+    ///
+    /// # Errors
+    /// [`Rejected::ConsentMissing`]; an operating fault.
+    pub fn withdraw(&self, ctx: &mut Context<'_>, device: OwnDevice) -> Result<(), Error> {
+        let payer = device.payer;
+        self.store.write(|tx| {
+            if tx.withdraw_consents(payer, ctx.now)? == 0 {
+                return Err(Error::from(Rejected::ConsentMissing));
+            }
+            tx.delete_template(payer)?;
+            tx.discard_enrolments(payer)?;
+            tx.set_face(payer, FaceState::None)?;
+            record(
+                tx,
+                ctx,
+                &payer.to_string(),
+                &payer,
+                json!({ "event": "consent_withdrawn_face_deleted" }),
+            )?;
+            let message = Message { kind: "face_deleted", args: json!({}), reference: payer.to_string() };
+            Ok(tell(tx, ctx, payer, message)?)
+        })?;
+        self.gallery.remove(payer).map_err(anyhow::Error::new)?;
+        Ok(())
+    }
+
+    /// Takes pictures of the holder's face and sends a code to the own device channel. Nothing is switched on yet.
+    ///
+    /// # Errors
+    /// A consent that is missing, pictures that cannot be used, show several people or do not look alive; busy;
+    /// an operating fault.
+    pub fn enrol(
+        &self,
+        ctx: &mut Context<'_>,
+        device: OwnDevice,
+        frames: &[Vec<u8>],
+    ) -> Result<EnrolmentRow, Error> {
+        let payer = device.payer;
+        if !FRAMES_ENROL.contains(&frames.len()) {
+            return Err(Rejected::Field { field: "frames", what: "2 to 5 pictures" }.into());
+        }
+        let given = self.store.read(|tx| tx.consent(payer).map_err(Error::from))?;
+        let consent = given.filter(|c| c.version == CONSENT_VERSION).ok_or(Rejected::ConsentMissing)?;
+        let template = self.enrolment_template(frames)?;
+        let id = EnrolmentId::generate(ctx.now, ctx.random);
+        let code = new_code(ctx);
+        let row = EnrolmentRow {
+            id,
+            payer,
+            consent: consent.id,
+            state: EnrolmentState::Waiting,
+            code_hash: self.code_hash(id, &code),
+            failures: 0,
+            template_sealed: Some(self.seal_template(payer, &template, ctx.random)),
+            pictures: u32::try_from(frames.len()).expect("the number of frames was checked"),
+            model: self.faces.model_id(),
+            created_at: ctx.now,
+            expires_at: ctx.now
+                + SignedDuration::from_mins(i64::from(self.policy.times.enrolment_code_minutes)),
+        };
+        self.store.write(|tx| {
+            tx.discard_enrolments(payer)?;
+            tx.insert_enrolment(&row)?;
+            record(
+                tx,
+                ctx,
+                &payer.to_string(),
+                &id,
+                json!({ "event": "enrolment_waiting", "pictures": row.pictures }),
+            )?;
+            let args = json!({ "code": code, "minutes": self.policy.times.enrolment_code_minutes });
+            let message = Message { kind: "enrolment_code", args, reference: id.to_string() };
+            tell(tx, ctx, payer, message).map_err(Error::from)
+        })?;
+        Ok(row)
+    }
+
+    fn enrolment_template(&self, frames: &[Vec<u8>]) -> Result<Template, Error> {
+        let seen = self.analyse_frames(frames)?;
+        let templates: Vec<Template> = seen.iter().map(|face| face.template.clone()).collect();
+        if !same_face(&templates) {
+            return Err(Rejected::FramesUnlike.into());
+        }
+        if mean_liveness(&seen).is_some_and(|score| score < self.policy.liveness.refuse_below) {
+            return Err(Rejected::EnrolmentNotLive.into());
+        }
+        Ok(Template::fuse(&templates).map_err(anyhow::Error::new)?)
+    }
+
+    /// Switches face payment on, with the code from the own device's message.
+    ///
+    /// # Errors
+    /// [`Rejected::CodeWrong`], [`Rejected::EnrolmentExpired`], [`Rejected::EnrolmentOver`], an unknown
+    /// enrolment, which includes other people's; an operating fault.
+    pub fn confirm_enrolment(
+        &self,
+        ctx: &mut Context<'_>,
+        device: OwnDevice,
+        id: EnrolmentId,
+        code: &str,
+    ) -> Result<EnrolmentRow, Error> {
+        let payer = device.payer;
+        let confirmed = self.store.write(|tx| {
+            let found = tx.enrolment(id)?.filter(|row| row.payer == payer);
+            let mut row = found.ok_or(Rejected::enrolment())?;
+            if row.state != EnrolmentState::Waiting {
+                return Err(Error::from(Rejected::EnrolmentOver));
+            }
+            if row.expires_at <= ctx.now {
+                return Err(Rejected::EnrolmentExpired.into());
+            }
+            if !bool::from(self.code_hash(id, code).ct_eq(&row.code_hash)) {
+                Self::count_wrong_code(tx, ctx, &mut row)?;
+                return Ok(None);
+            }
+            let template = self.switch_on(tx, ctx, &mut row)?;
+            Ok(Some((row, template)))
+        })?;
+        let (row, template) = confirmed.ok_or(Rejected::CodeWrong)?;
+        let owner = self.store.read(|tx| tx.payer(payer)?.ok_or(Rejected::payer()).map_err(Error::from))?;
+        let contact = self.open_contact(payer, &owner.contact_sealed)?;
+        let entry = entry(payer, row.pictures, (&contact.phone, owner.home), owner.face);
+        self.gallery.insert(entry, &template).map_err(anyhow::Error::new)?;
+        Ok(row)
+    }
+
+    fn count_wrong_code(tx: &Tx<'_>, ctx: &mut Context<'_>, row: &mut EnrolmentRow) -> Result<(), Error> {
+        row.failures += 1;
+        if row.failures >= CODE_FAILURES_MAX {
+            row.state = EnrolmentState::Failed;
+            row.template_sealed = None;
+            let message =
+                Message { kind: "enrolment_failed", args: json!({}), reference: row.id.to_string() };
+            tell(tx, ctx, row.payer, message)?;
+        }
+        tx.update_enrolment(row)?;
+        record(tx, ctx, &row.payer.to_string(), &row.id, json!({ "event": "enrolment_code_wrong" }))
+            .map_err(Error::from)
+    }
+
+    fn switch_on(
+        &self,
+        tx: &Tx<'_>,
+        ctx: &mut Context<'_>,
+        row: &mut EnrolmentRow,
+    ) -> Result<Template, Error> {
+        let sealed = row.template_sealed.take().ok_or(Rejected::EnrolmentOver)?;
+        let template = self.open_template(row.payer, &sealed)?;
+        tx.put_template(row.payer, &sealed, (row.pictures, row.model), ctx.now)?;
+        row.state = EnrolmentState::Confirmed;
+        tx.update_enrolment(row)?;
+        tx.set_face(row.payer, FaceState::Enabled)?;
+        self.record_look_alikes(tx, ctx, row.payer, &template)?;
+        record(tx, ctx, &row.payer.to_string(), &row.id, json!({ "event": "face_enabled" }))?;
+        let message = Message { kind: "face_enabled", args: json!({}), reference: row.id.to_string() };
+        tell(tx, ctx, row.payer, message)?;
+        Ok(template)
+    }
+
+    /// Searches the new face against everybody; close pairs need a strong factor from now on.
+    fn record_look_alikes(
+        &self,
+        tx: &Tx<'_>,
+        ctx: &mut Context<'_>,
+        payer: PayerId,
+        template: &Template,
+    ) -> Result<(), Error> {
+        let risk::Recognition::Posterior(certainty) = &self.policy.recognition else { return Ok(()) };
+        let query = Query { probe: template, filter: Filter::default(), top: LOOK_ALIKES_MAX, named: &[] };
+        let search = self.gallery.search(&query).map_err(anyhow::Error::new)?;
+        for hit in search.hits {
+            if hit.payer != payer && hit.score.value() >= certainty.look_alike_from {
+                tx.put_look_alike(payer, hit.payer, hit.score.value(), ctx.now)?;
+                record(
+                    tx,
+                    ctx,
+                    "surety",
+                    &payer,
+                    json!({ "event": "look_alike_found", "other": hit.payer, "score": hit.score }),
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Analyses all frames, or refuses at the first that cannot be used.
+    pub(crate) fn analyse_frames(&self, frames: &[Vec<u8>]) -> Result<Vec<FaceEvidence>, Error> {
+        let analyse = |(index, frame): (usize, &Vec<u8>)| {
+            self.faces.analyse(frame).map_err(|error| Error::frame(index, error))
+        };
+        frames.iter().enumerate().map(analyse).collect()
+    }
+
+    fn code_hash(&self, id: EnrolmentId, code: &str) -> [u8; 32] {
+        self.keyring.blind_index("enrolment code", &format!("{id} {code}"))
+    }
+}
+
+/// Do all pictures show one and the same face?
+pub(crate) fn same_face(templates: &[Template]) -> bool {
+    let pairs = templates
+        .iter()
+        .enumerate()
+        .flat_map(|(at, one)| templates.iter().skip(at + 1).map(move |other| (one, other)));
+    pairs.into_iter().all(|(one, other)| one.similarity(other).value() >= SAME_FACE_FROM)
+}
+
+/// Mean over the frames; none where no liveness model is installed.
+pub(crate) fn mean_liveness(seen: &[FaceEvidence]) -> Option<f64> {
+    let scores: Option<Vec<f64>> = seen.iter().map(|face| face.frame.liveness.map(|p| p.value())).collect();
+    let scores = scores.filter(|scores| !scores.is_empty())?;
+    Some(scores.iter().sum::<f64>() / f64::from(u32::try_from(scores.len()).ok()?))
+}
+
+/// Six digits, each equally likely.
+fn new_code(ctx: &mut Context<'_>) -> String {
+    loop {
+        let mut bytes = [0; 4];
+        ctx.random.fill_bytes(&mut bytes);
+        let number = u32::from_le_bytes(bytes);
+        // The largest multiple of a million below 2^32: above it the first codes would come more often.
+        if number < 4_294_000_000 {
+            return format!("{:06}", number % 1_000_000);
+        }
+    }
+}
+
+/// Whether a payer may pay, as the gallery sees it.
+pub(crate) const fn is_live(status: Status) -> bool {
+    matches!(status, Status::Live)
+}

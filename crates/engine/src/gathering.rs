@@ -1,0 +1,141 @@
+//! The evidence about a disputed debit, gathered from Surety's own records.
+
+use anyhow::{Context as _, anyhow};
+use disputes::{BetterMatch, Facts, Statement, Travel};
+use identity::Certainty;
+use risk::{Case, Verdict};
+use store::{PaymentRow, TerminalRow, TraceRow};
+use types::{DisputeId, GeoPoint, PayerId, Probability, SignedDuration, Timestamp};
+
+use crate::engine::{Context, Engine};
+use crate::recognise::{Probe, Recognition, Scene, minutes_between};
+use crate::rejected::{Error, Rejected};
+
+/// Habits older than this do not speak for the payer.
+const HABIT: SignedDuration = SignedDuration::from_hours(24 * 365);
+
+/// What the rows say, before the capture itself is looked at again.
+struct Records {
+    payment: PaymentRow,
+    terminal: TerminalRow,
+    filed_at: Timestamp,
+    recognition: Recognition,
+    case: Case,
+    p_wrong_then: Option<Probability>,
+    frames: u32,
+    digits_attempts: u32,
+    visits_to_city: u32,
+    terminal_disputes: u32,
+    merchant_stance: Option<disputes::Stance>,
+    travel: Option<Travel>,
+}
+
+impl Engine {
+    /// Everything the records say about a disputed debit, and what the capture says today.
+    ///
+    /// # Errors
+    /// An unknown dispute; an operating fault.
+    pub(crate) fn facts(&self, _ctx: &Context<'_>, id: DisputeId) -> Result<Facts, Error> {
+        let records = self.records(id)?;
+        let today = self.today(&records)?;
+        let payer = records.payment.payer;
+        Ok(Facts {
+            capture_preserved: today.is_some(),
+            strong_factor: records.payment.strong,
+            digits_narrowed_search: matches!(
+                records.recognition,
+                Recognition::Narrowed { best: _, searched: _ }
+            ),
+            digits_attempts: records.digits_attempts,
+            searched: records.recognition.searched(),
+            p_wrong_then: records.p_wrong_then,
+            p_wrong_now: today.as_ref().map(|certainty| certainty.p_other_than(payer)),
+            liveness: records.case.liveness,
+            better_match: today.as_ref().and_then(|certainty| better_match(certainty, payer)),
+            travel: records.travel,
+            visits_to_city: records.visits_to_city,
+            minutes_to_report: minutes_between(records.payment.at, records.filed_at),
+            terminal_disputes: records.terminal_disputes,
+            merchant_stance: records.merchant_stance,
+        })
+    }
+
+    fn records(&self, id: DisputeId) -> Result<Records, Error> {
+        self.store.read(|tx| {
+            let row = tx.dispute(id)?.ok_or(Rejected::dispute())?;
+            let filing = row.dispute.filing;
+            let vanished = |what: &str| anyhow!("the {what} of {id} has vanished");
+            let payment = tx.payment(filing.payment)?.ok_or_else(|| vanished("payment"))?;
+            let terminal = tx.terminal(payment.terminal)?.ok_or_else(|| vanished("terminal"))?;
+            let session = tx.session(payment.session)?.ok_or_else(|| vanished("session"))?;
+            let decision = tx.decisions(session.id)?.pop().ok_or_else(|| vanished("decision"))?;
+            let verdict: Verdict = serde_json::from_value(decision.verdict).context("reading a decision")?;
+            let p_wrong_then = match verdict {
+                Verdict::Approve { p_wrong, reasons: _ } => p_wrong,
+                Verdict::StepUp { ask: _, p_wrong: _, reasons: _ }
+                | Verdict::Refuse { refusal: _, p_wrong: _ } => {
+                    return Err(anyhow!("{} was debited without an approval", session.id).into());
+                }
+            };
+            let frames =
+                tx.capture(session.id)?.map_or(0, |capture| capture.frames.as_array().map_or(0, Vec::len));
+            let device =
+                tx.nearest_trace(filing.payer, payment.at)?.map(|TraceRow { at, point }| (at, point));
+            let paid = tx.last_payment_place(filing.payer, payment.id, payment.at)?;
+            let since = payment.at - HABIT;
+            Ok(Records {
+                filed_at: filing.at,
+                recognition: serde_json::from_value(decision.recognition).context("reading a decision")?,
+                case: serde_json::from_value(decision.case).context("reading a decision")?,
+                p_wrong_then,
+                frames: u32::try_from(frames).context("counting frames")?,
+                digits_attempts: session.digits_attempts,
+                visits_to_city: tx.visits_to_city(filing.payer, &terminal, since, payment.at)?,
+                terminal_disputes: tx.other_disputes_at(terminal.id, id)?,
+                merchant_stance: match row.dispute.statement {
+                    Some(Statement::Received { at: _, stance, text: _ }) => Some(stance),
+                    Some(Statement::Asked { due: _ }) | None => None,
+                },
+                travel: nearest([device, paid], &terminal, payment.at),
+                payment,
+                terminal,
+            })
+        })
+    }
+
+    /// How the capture looks today over everybody enrolled; none where it was not kept.
+    fn today(&self, records: &Records) -> Result<Option<Certainty>, Error> {
+        let Some(template) = self.probe(records.payment.session)? else { return Ok(None) };
+        let probe = Probe { template: &template, frames: records.frames };
+        let scene = Scene { terminal: &records.terminal, at: records.payment.at };
+        self.certainty_today(&probe, scene, records.payment.payer).map(Some)
+    }
+}
+
+/// Somebody whose face explains the capture better than the debited payer's.
+fn better_match(certainty: &Certainty, debited: PayerId) -> Option<BetterMatch> {
+    let own = certainty.terms.iter().find(|term| term.payer == debited);
+    let others = certainty.terms.iter().filter(|term| term.payer != debited);
+    let best = others.max_by(|a, b| a.score.value().total_cmp(&b.score.value()))?;
+    match own {
+        Some(own) if own.score >= best.score => None,
+        Some(own) => {
+            Some(BetterMatch { payer: best.payer, times_more_likely: (best.ln_lr - own.ln_lr).exp() })
+        }
+        // The debited face is not enrolled any more: anybody who fits at all fits better than nobody.
+        None => Some(BetterMatch { payer: best.payer, times_more_likely: best.ln_lr.exp() }),
+    }
+}
+
+fn nearest(
+    traces: [Option<(Timestamp, GeoPoint)>; 2],
+    terminal: &TerminalRow,
+    at: Timestamp,
+) -> Option<Travel> {
+    let travel = |(seen, point): (Timestamp, GeoPoint)| Travel {
+        distance_km: point.distance_km(terminal.place.point),
+        minutes_apart: minutes_between(seen, at),
+    };
+    let journeys = traces.into_iter().flatten().map(travel);
+    journeys.min_by(|a, b| a.minutes_apart.total_cmp(&b.minutes_apart))
+}

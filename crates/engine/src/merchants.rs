@@ -1,0 +1,172 @@
+//! Merchants and terminals, and money from outside.
+
+use ledger::{Account, Purpose, Transfer};
+use serde_json::json;
+use store::{KeyRow, MerchantRow, Scope, TerminalRow};
+use types::{Amount, MerchantId, PayerId, Place, TerminalId, TransferId};
+use zeroize::Zeroizing;
+
+use crate::callers::{MerchantCaller, StaffCaller, new_secret};
+use crate::engine::{Context, Engine, record, text_field};
+use crate::rejected::{Error, Rejected};
+
+/// A merchant to register.
+#[derive(Clone, Debug)]
+pub struct NewMerchant {
+    /// The name payers read.
+    pub name: String,
+    /// Where it does business.
+    pub city: String,
+}
+
+/// A device to register.
+#[derive(Clone, Debug)]
+pub struct NewTerminal {
+    /// Whose.
+    pub merchant: MerchantId,
+    /// What the merchant calls it.
+    pub label: String,
+    /// Where it is installed.
+    pub place: Place,
+}
+
+impl Engine {
+    /// Registers a merchant; returns the bearer key of its systems, which is shown once.
+    ///
+    /// # Errors
+    /// [`Rejected::Field`]; an operating fault.
+    pub fn register_merchant(
+        &self,
+        ctx: &mut Context<'_>,
+        staff: &StaffCaller,
+        new: NewMerchant,
+    ) -> Result<(MerchantId, Zeroizing<String>), Error> {
+        let name = text_field("name", &new.name, 100, "a name of 1 to 100 characters")?;
+        let city = text_field("city", &new.city, 100, "a city of 1 to 100 characters")?;
+        let id = MerchantId::generate(ctx.now, ctx.random);
+        let (secret, key) = new_secret(ctx);
+        self.store.write(|tx| {
+            tx.insert_merchant(&MerchantRow { id, name, city, created_at: ctx.now })?;
+            let row = KeyRow { id: key, scope: Scope::Merchant, subject: id.to_string() };
+            tx.insert_key(&row, &evidence::digest(secret.as_bytes()).0, ctx.now)?;
+            record(tx, ctx, &staff.name, &id, json!({ "event": "merchant_registered" })).map_err(Error::from)
+        })?;
+        Ok((id, secret))
+    }
+
+    /// Registers a terminal; returns the device's bearer key, which is shown once.
+    ///
+    /// # Errors
+    /// [`Rejected::Field`], an unknown merchant; an operating fault.
+    pub fn register_terminal(
+        &self,
+        ctx: &mut Context<'_>,
+        staff: &StaffCaller,
+        new: NewTerminal,
+    ) -> Result<(TerminalId, Zeroizing<String>), Error> {
+        let label = text_field("label", &new.label, 100, "a label of 1 to 100 characters")?;
+        let city = text_field("place.city", &new.place.city, 100, "a city of 1 to 100 characters")?;
+        let address =
+            text_field("place.address", &new.place.address, 200, "an address of 1 to 200 characters")?;
+        let place = Place { city, address, point: new.place.point };
+        let id = TerminalId::generate(ctx.now, ctx.random);
+        let (secret, key) = new_secret(ctx);
+        self.store.write(|tx| {
+            tx.merchant(new.merchant)?.ok_or(Rejected::merchant())?;
+            let created_at = ctx.now;
+            let row = TerminalRow { id, merchant: new.merchant, label, place, suspended: false, created_at };
+            tx.insert_terminal(&row)?;
+            let row = KeyRow { id: key, scope: Scope::Terminal, subject: id.to_string() };
+            tx.insert_key(&row, &evidence::digest(secret.as_bytes()).0, ctx.now)?;
+            record(tx, ctx, &staff.name, &id, json!({ "event": "terminal_registered" })).map_err(Error::from)
+        })?;
+        Ok((id, secret))
+    }
+
+    /// Puts money of the operator into the reserve, once per id; returns what the reserve holds.
+    ///
+    /// # Errors
+    /// [`Rejected::Ledger`]; an operating fault.
+    pub fn fund_reserve(
+        &self,
+        ctx: &mut Context<'_>,
+        staff: &StaffCaller,
+        (id, amount): (TransferId, Amount),
+    ) -> Result<Amount, Error> {
+        let transfer = Transfer {
+            id,
+            from: Account::External,
+            to: Account::Reserve,
+            amount,
+            purpose: Purpose::ReserveFunding,
+        };
+        self.move_in(ctx, staff, transfer)
+    }
+
+    /// Puts money that came in for a payer onto the payer's account, once per id; returns the balance.
+    ///
+    /// # Errors
+    /// [`Rejected::Ledger`], an unknown payer; an operating fault.
+    pub fn top_up(
+        &self,
+        ctx: &mut Context<'_>,
+        staff: &StaffCaller,
+        payer: PayerId,
+        (id, amount): (TransferId, Amount),
+    ) -> Result<Amount, Error> {
+        self.store.read(|tx| tx.payer(payer)?.ok_or(Rejected::payer()).map_err(Error::from))?;
+        let transfer = Transfer {
+            id,
+            from: Account::External,
+            to: Account::Payer(payer),
+            amount,
+            purpose: Purpose::TopUp,
+        };
+        self.move_in(ctx, staff, transfer)
+    }
+
+    fn move_in(
+        &self,
+        ctx: &mut Context<'_>,
+        staff: &StaffCaller,
+        transfer: Transfer,
+    ) -> Result<Amount, Error> {
+        self.store.write(|tx| {
+            if tx.post(&transfer, ctx.now)? {
+                record(
+                    tx,
+                    ctx,
+                    &staff.name,
+                    &transfer.id,
+                    json!({ "event": "money_in", "to": transfer.to }),
+                )?;
+            }
+            tx.balance(transfer.to, transfer.amount.currency).map_err(Error::from)
+        })
+    }
+
+    /// What the reserve holds, per currency.
+    ///
+    /// # Errors
+    /// An operating fault.
+    pub fn reserve(&self, _staff: &StaffCaller) -> Result<Vec<Amount>, Error> {
+        self.balances_of(&[Account::Reserve])
+    }
+
+    /// What a merchant was paid and has not been settled, per currency.
+    ///
+    /// # Errors
+    /// An operating fault.
+    pub fn merchant_balances(&self, merchant: MerchantCaller) -> Result<Vec<Amount>, Error> {
+        self.balances_of(&[Account::MerchantPending(merchant.merchant)])
+    }
+
+    pub(crate) fn balances_of(&self, accounts: &[Account]) -> Result<Vec<Amount>, Error> {
+        let all = self.store.read(|tx| tx.balances().map_err(Error::from))?;
+        Ok(all
+            .into_iter()
+            .filter(|(account, _)| accounts.contains(account))
+            .map(|(_, amount)| amount)
+            .collect())
+    }
+}

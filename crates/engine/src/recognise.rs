@@ -1,0 +1,369 @@
+//! Who stands there: search over everybody, priors from place, posterior. Or, under the old rules, the best
+//! face among those the digits chose.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::anyhow;
+use gallery::{Filter, Hit, Query, Search};
+use identity::{
+    Candidate, Certainty, Crowd, DeviceSighting, Fusion, PosteriorInput, RestBand, Trace, Visits, posterior,
+};
+use risk::{Face, Recognition as Rule};
+use serde::{Deserialize, Serialize};
+use store::{TerminalRow, Tx};
+use types::{GeoPoint, LastFour, PayerId, Probability, Score, SignedDuration, Template, Timestamp};
+
+use crate::engine::{Engine, Timings, region_point};
+use crate::enrolment::is_live;
+use crate::rejected::Error;
+
+/// Payers whose habits or devices make them likelier here than their home does.
+const FAMILIAR_MAX: u32 = 2_000;
+/// A candidate this much less likely than the best still counts as "fits nearly as well" for look-alikes.
+const LOOK_ALIKE_LN_MARGIN: f64 = 7.0;
+
+const _: () = assert!(FAMILIAR_MAX as usize <= gallery::NAMED_MAX);
+
+/// What the search gave, kept with the decision so that it can be replayed without image or model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "rule", rename_all = "snake_case")]
+pub(crate) enum Recognition {
+    /// Everybody was compared.
+    Posterior {
+        /// All that the certainty depends on.
+        input: PosteriorInput,
+        /// How sure we are.
+        certainty: Certainty,
+        /// Has the best candidate, or one that fits nearly as well, a recorded look-alike?
+        look_alike: bool,
+        /// Upper bound of how often a stranger reaches the best candidate's score, inflation included.
+        fmr: f64,
+        /// Is the best candidate's face payment on?
+        enabled: bool,
+    },
+    /// The old rules: nobody was compared before the digits came.
+    AwaitingDigits,
+    /// The old rules: those whose number ends in the typed digits were compared.
+    Narrowed {
+        /// The best of them and the similarity.
+        best: Option<(PayerId, Score)>,
+        /// How many faces were compared.
+        searched: u64,
+    },
+}
+
+/// Where and when.
+#[derive(Clone, Copy)]
+pub(crate) struct Scene<'a> {
+    pub(crate) terminal: &'a TerminalRow,
+    pub(crate) at: Timestamp,
+}
+
+/// What a terminal's frames became.
+pub(crate) struct Probe<'a> {
+    pub(crate) template: &'a Template,
+    pub(crate) frames: u32,
+}
+
+impl Recognition {
+    /// The best candidate.
+    pub(crate) fn best(&self) -> Option<PayerId> {
+        match self {
+            Self::Posterior { input: _, certainty, look_alike: _, fmr: _, enabled: _ } => {
+                certainty.best.map(|best| best.payer)
+            }
+            Self::AwaitingDigits => None,
+            Self::Narrowed { best, searched: _ } => best.map(|(payer, _)| payer),
+        }
+    }
+
+    /// How many faces were compared.
+    pub(crate) const fn searched(&self) -> u64 {
+        match self {
+            Self::Posterior { input: _, certainty, look_alike: _, fmr: _, enabled: _ } => certainty.searched,
+            Self::AwaitingDigits => 0,
+            Self::Narrowed { best: _, searched } => *searched,
+        }
+    }
+
+    /// What the face says, for the verdict.
+    pub(crate) fn face(&self) -> Face {
+        match self {
+            Self::Posterior { input: _, certainty, look_alike, fmr, enabled: _ } => {
+                certainty.best.map_or(Face::Nobody, |best| Face::Posterior {
+                    ln_odds: best.ln_odds,
+                    fmr: *fmr,
+                    look_alike: *look_alike,
+                })
+            }
+            Self::AwaitingDigits => Face::Nobody,
+            Self::Narrowed { best, searched: _ } => {
+                best.map_or(Face::Nobody, |(_, score)| Face::Similarity { score: score.value() })
+            }
+        }
+    }
+
+    /// Is the best candidate's face payment on?
+    pub(crate) const fn enabled(&self) -> bool {
+        match self {
+            Self::Posterior { input: _, certainty: _, look_alike: _, fmr: _, enabled } => *enabled,
+            Self::AwaitingDigits => false,
+            // The old search looks only at those who may pay.
+            Self::Narrowed { best, searched: _ } => best.is_some(),
+        }
+    }
+}
+
+impl Engine {
+    /// What the policy's rule makes of a probe before anything was typed.
+    pub(crate) fn recognise(
+        &self,
+        probe: &Probe<'_>,
+        scene: Scene<'_>,
+        timings: &mut Timings,
+    ) -> Result<Recognition, Error> {
+        match &self.policy.recognition {
+            Rule::NarrowedByLastFour { threshold: _ } => Ok(Recognition::AwaitingDigits),
+            Rule::Posterior(_) => self.recognise_among_all(probe, scene, timings),
+        }
+    }
+
+    /// Compares with everybody enrolled, those with face payment off included: they may stand there too.
+    fn recognise_among_all(
+        &self,
+        probe: &Probe<'_>,
+        scene: Scene<'_>,
+        timings: &mut Timings,
+    ) -> Result<Recognition, Error> {
+        let familiar = self.familiar(scene)?;
+        let named: Vec<PayerId> = familiar.keys().copied().collect();
+        let start = Instant::now();
+        let query = Query {
+            probe: probe.template,
+            filter: Filter::default(),
+            top: gallery::CANDIDATES_MAX,
+            named: &named,
+        };
+        let search = self.gallery.search(&query).map_err(anyhow::Error::new)?;
+        timings.search = start.elapsed();
+        let start = Instant::now();
+        let input = self.posterior_input(&search, &familiar, probe.frames, scene)?;
+        let certainty = posterior(&self.calibration, &input).map_err(anyhow::Error::new)?;
+        let enabled = certainty
+            .best
+            .is_some_and(|best| search.hits.iter().any(|hit| hit.payer == best.payer && is_live(hit.status)));
+        let look_alike = self.has_look_alike(&certainty)?;
+        let fmr = self.stranger_rate(&certainty, &input)?;
+        timings.posterior = start.elapsed();
+        Ok(Recognition::Posterior { input, certainty, look_alike, fmr, enabled })
+    }
+
+    /// The inputs of the posterior: candidates and everybody else with their priors.
+    fn posterior_input(
+        &self,
+        search: &Search,
+        familiar: &BTreeMap<PayerId, Trace>,
+        frames: u32,
+        scene: Scene<'_>,
+    ) -> Result<PosteriorInput, Error> {
+        let regions = region_distances(search, scene.terminal.place.point)?;
+        let trace_of = |hit: &Hit| Trace {
+            home_km: regions.get(&hit.region).copied(),
+            ..familiar.get(&hit.payer).copied().unwrap_or_default()
+        };
+        let crowd = self.crowd(search, &regions, familiar);
+        let candidate = |hit: &Hit| Candidate {
+            payer: hit.payer,
+            score: hit.score,
+            pictures: hit.pictures,
+            prior: self.place.prior(&crowd, &trace_of(hit)),
+        };
+        let alone = |hit: &Hit| RestBand {
+            best_score: hit.score,
+            pictures: hit.pictures,
+            people: 1,
+            prior: self.place.prior(&crowd, &trace_of(hit)),
+        };
+        let mut rest: Vec<RestBand> = search.named.iter().map(alone).collect();
+        for group in &search.unlisted {
+            let trace = Trace { home_km: regions.get(&group.region).copied(), ..Trace::default() };
+            let each = self.place.prior(&crowd, &trace);
+            #[expect(clippy::cast_precision_loss, reason = "counts of people are far below 2^52")]
+            let prior = each * group.people as f64;
+            rest.push(RestBand {
+                best_score: group.best_score,
+                pictures: group.pictures,
+                people: group.people,
+                prior,
+            });
+        }
+        let (prior_not_enrolled, impostor_inflation) = self.prior_settings();
+        let candidates = search.hits.iter().map(candidate).collect();
+        Ok(PosteriorInput {
+            frames,
+            candidates,
+            rest: merge_bands(rest),
+            prior_not_enrolled,
+            impostor_inflation,
+        })
+    }
+
+    /// Everybody searched: each region as one group, familiar people one by one.
+    fn crowd(
+        &self,
+        search: &Search,
+        regions: &BTreeMap<Arc<str>, f64>,
+        familiar: &BTreeMap<PayerId, Trace>,
+    ) -> Crowd {
+        let mut crowd = Crowd::default();
+        let mut people: BTreeMap<&Arc<str>, u64> =
+            search.searched_by_region.iter().map(|(r, n)| (r, *n)).collect();
+        for hit in search.hits.iter().chain(&search.named) {
+            if let Some(trace) = familiar.get(&hit.payer) {
+                crowd.add(&self.place, 1, &Trace { home_km: regions.get(&hit.region).copied(), ..*trace });
+                people.entry(&hit.region).and_modify(|n| *n = n.saturating_sub(1));
+            }
+        }
+        for (region, n) in people {
+            crowd.add(&self.place, n, &Trace { home_km: regions.get(region).copied(), ..Trace::default() });
+        }
+        crowd
+    }
+
+    fn prior_settings(&self) -> (Probability, f64) {
+        match &self.policy.recognition {
+            Rule::Posterior(certainty) => {
+                let prior = Probability::new(certainty.prior_not_enrolled);
+                (prior.expect("a checked policy holds a probability"), certainty.impostor_inflation)
+            }
+            // Investigations under the old rules look with Surety's defaults.
+            Rule::NarrowedByLastFour { threshold: _ } => {
+                (Probability::new(0.05).expect("5 % is a probability"), 10.0)
+            }
+        }
+    }
+
+    /// Payers with habits at this merchant, or whose own device was seen lately, and what is known of them.
+    fn familiar(&self, scene: Scene<'_>) -> Result<BTreeMap<PayerId, Trace>, Error> {
+        let (habit_days, device_minutes) = match &self.policy.recognition {
+            Rule::Posterior(certainty) => {
+                (certainty.familiarity.habit_days, certainty.familiarity.device_minutes)
+            }
+            Rule::NarrowedByLastFour { threshold: _ } => (90, 30),
+        };
+        let here = scene.terminal.place.point;
+        self.store.read(|tx| {
+            let mut familiar: BTreeMap<PayerId, Trace> = BTreeMap::new();
+            let since = scene.at - SignedDuration::from_hours(24 * i64::from(habit_days));
+            for (payer, [terminal, merchant, city]) in
+                tx.regulars(scene.terminal, since, scene.at, FAMILIAR_MAX / 2)?
+            {
+                familiar.entry(payer).or_default().visits = Visits { terminal, merchant, city };
+            }
+            let since = scene.at - SignedDuration::from_mins(i64::from(device_minutes));
+            for (payer, trace) in tx.recent_traces(since, scene.at, FAMILIAR_MAX / 2)? {
+                let minutes_ago = minutes_between(trace.at, scene.at);
+                let distance_km = trace.point.distance_km(here);
+                familiar.entry(payer).or_default().device = Some(DeviceSighting { distance_km, minutes_ago });
+            }
+            Ok(familiar)
+        })
+    }
+
+    /// How often a stranger reaches the best candidate's score in one comparison: the upper band, inflated.
+    fn stranger_rate(&self, certainty: &Certainty, input: &PosteriorInput) -> Result<f64, Error> {
+        let Some(best) = certainty.terms.first() else { return Ok(1.0) };
+        let fusion = Fusion { gallery_pictures: best.pictures, probe_frames: input.frames };
+        let model = self.calibration.score_model(fusion).map_err(anyhow::Error::new)?;
+        Ok((model.fmr(best.score).value() * input.impostor_inflation).min(1.0))
+    }
+
+    /// Has the best candidate, or one that fits nearly as well, a recorded look-alike?
+    fn has_look_alike(&self, certainty: &Certainty) -> Result<bool, Error> {
+        let Some(best) = certainty.terms.first() else { return Ok(false) };
+        self.store.read(|tx: &Tx<'_>| {
+            for term in &certainty.terms {
+                if best.ln_lr - term.ln_lr <= LOOK_ALIKE_LN_MARGIN && tx.has_look_alike(term.payer)? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        })
+    }
+
+    /// The old rules: the best face among those whose number ends in the typed digits.
+    pub(crate) fn recognise_narrowed(
+        &self,
+        probe: &Template,
+        digits: LastFour,
+    ) -> Result<Recognition, Error> {
+        let filter = Filter { last_four: Some(digits), status: Some(gallery::Status::Live) };
+        let query = Query { probe, filter, top: 1, named: &[] };
+        let search = self.gallery.search(&query).map_err(anyhow::Error::new)?;
+        let best = search.hits.first().map(|hit| (hit.payer, hit.score));
+        Ok(Recognition::Narrowed { best, searched: search.searched })
+    }
+
+    /// How sure we would be today, over everybody enrolled, whatever rule debited then.
+    pub(crate) fn certainty_today(
+        &self,
+        probe: &Probe<'_>,
+        scene: Scene<'_>,
+        debited: PayerId,
+    ) -> Result<Certainty, Error> {
+        let mut familiar = self.familiar(scene)?;
+        familiar.entry(debited).or_default();
+        let named: Vec<PayerId> = familiar.keys().copied().collect();
+        let query = Query {
+            probe: probe.template,
+            filter: Filter::default(),
+            top: gallery::CANDIDATES_MAX,
+            named: &named,
+        };
+        let mut search = self.gallery.search(&query).map_err(anyhow::Error::new)?;
+        // The debited payer is a candidate even when 64 others fit better.
+        if let Some(at) = search.named.iter().position(|hit| hit.payer == debited) {
+            let hit = search.named.remove(at);
+            if search.hits.len() == gallery::CANDIDATES_MAX
+                && let Some(last) = search.hits.pop()
+            {
+                search.named.push(last);
+            }
+            search.hits.push(hit);
+        }
+        let input = self.posterior_input(&search, &familiar, probe.frames, scene)?;
+        Ok(posterior(&self.calibration, &input).map_err(anyhow::Error::new)?)
+    }
+}
+
+fn region_distances(search: &Search, here: GeoPoint) -> Result<BTreeMap<Arc<str>, f64>, Error> {
+    let mut distances = BTreeMap::new();
+    for (region, _) in &search.searched_by_region {
+        let point = region_point(region).ok_or_else(|| anyhow!("the gallery holds an impossible region"))?;
+        distances.insert(Arc::clone(region), point.distance_km(here));
+    }
+    Ok(distances)
+}
+
+/// Joins groups of the same score and pictures from different regions: only their sums matter.
+fn merge_bands(bands: Vec<RestBand>) -> Vec<RestBand> {
+    let mut merged: BTreeMap<(u32, u64), RestBand> = BTreeMap::new();
+    for band in bands {
+        // Scores as bits: equal scores join, nothing is ordered by them.
+        let key = (band.pictures, band.best_score.value().to_bits());
+        merged
+            .entry(key)
+            .and_modify(|sum| {
+                sum.people += band.people;
+                sum.prior += band.prior;
+            })
+            .or_insert(band);
+    }
+    merged.into_values().collect()
+}
+
+pub(crate) fn minutes_between(one: Timestamp, other: Timestamp) -> f64 {
+    other.duration_since(one).as_secs_f64().abs() / 60.0
+}

@@ -1,0 +1,315 @@
+//! Every reason for which the engine refuses a caller.
+
+use face::{AnalyseError, FrameRefusal};
+use store::PostError;
+
+/// What kind of refusal it is; an edge turns it into its own terms (HTTP statuses, exit codes).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The request itself is wrong: sent again, it is wrong again.
+    Invalid,
+    /// Who asks is unknown.
+    Unauthenticated,
+    /// Who asks may not do this.
+    Forbidden,
+    /// What is asked for does not exist, or not for who asks.
+    Unknown,
+    /// It does not fit the state things are in.
+    Conflict,
+    /// Too much at once; later it may work.
+    Busy,
+}
+
+/// A refusal. The text says what is wrong and what to do; it never holds personal data.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Rejected {
+    /// A field does not hold what it must.
+    #[error("{field}: {what}")]
+    Field {
+        /// Its name.
+        field: &'static str,
+        /// What it must hold.
+        what: &'static str,
+    },
+    /// No key was sent, or one that nobody has.
+    #[error("this key is not known; check it, or ask the operator for a new one")]
+    KeyUnknown,
+    /// The key is of another role.
+    #[error("this key may not do that; it needs a {needed} key")]
+    WrongRole {
+        /// Whose key it takes.
+        needed: &'static str,
+    },
+    /// Nothing under this id that the caller may see.
+    #[error("there is no such {what}")]
+    Unknown {
+        /// What was looked for.
+        what: &'static str,
+        /// The stable code.
+        code: &'static str,
+    },
+    /// The phone number has an account.
+    #[error("this phone number already has an account")]
+    PhoneTaken,
+    /// Face data needs a consent first.
+    #[error("give the consent to the processing of face data first")]
+    ConsentMissing,
+    /// The consent is to another text.
+    #[error("this is not the consent text in force; read the current one and agree to its version")]
+    ConsentVersion,
+    /// A picture cannot be used.
+    #[error("frame {index}: {refusal}")]
+    Frame {
+        /// Which, from 0.
+        index: usize,
+        /// Why.
+        refusal: FrameRefusal,
+    },
+    /// The pictures do not show one and the same face.
+    #[error("the pictures do not show the same face; take them again, of one person")]
+    FramesUnlike,
+    /// The pictures do not look like a living face.
+    #[error(
+        "the pictures do not look like a face in front of the camera; take them again, without a screen or print"
+    )]
+    EnrolmentNotLive,
+    /// The enrolment's code is too old.
+    #[error("the code has expired; enrol again")]
+    EnrolmentExpired,
+    /// The enrolment was confirmed or failed before.
+    #[error("this enrolment is over; enrol again")]
+    EnrolmentOver,
+    /// Another code came.
+    #[error("the code is wrong; read it from the message on your own device")]
+    CodeWrong,
+    /// Nothing to switch on.
+    #[error("no face is enrolled; enrol first")]
+    FaceNotEnrolled,
+    /// Wrong PIN.
+    #[error("the PIN is wrong")]
+    PinWrong,
+    /// Too many wrong PINs.
+    #[error("the PIN is locked after too many wrong ones; ask the operator to unlock it")]
+    PinLocked,
+    /// The terminal may not take payments.
+    #[error("this terminal is suspended; ask the operator")]
+    TerminalSuspended,
+    /// The merchant's number stands for another order.
+    #[error("this out_trade_no was used for an order with another amount, terminal or description")]
+    OrderConflict,
+    /// The order is too large for the policy.
+    #[error("the amount is above what one order may ask")]
+    AmountTooLarge,
+    /// The policy is in another currency.
+    #[error("orders are taken in the operator's currency only")]
+    CurrencyUnsupported,
+    /// The order was paid.
+    #[error("this order is already paid")]
+    OrderPaid,
+    /// The order was taken back.
+    #[error("this order was reversed; create a new one")]
+    OrderReversed,
+    /// Nobody paid in time.
+    #[error("this order has expired; create a new one")]
+    OrderExpired,
+    /// The attempt's secret is another.
+    #[error("the nonce does not belong to this capture session; open a new one")]
+    NonceWrong,
+    /// The attempt is too old.
+    #[error("this capture session has expired; open a new one")]
+    SessionExpired,
+    /// The frames came before.
+    #[error("this capture session already has its capture; ask for its state, or open a new one")]
+    CaptureAlreadySubmitted,
+    /// Nothing, or something else, was asked.
+    #[error("this capture session does not ask for that now; ask for its state")]
+    CheckNotAsked,
+    /// The debit was taken back, so there is nothing to dispute.
+    #[error("this payment was reversed: the money is back")]
+    PaymentReversed,
+    /// The debit is under dispute.
+    #[error("this payment is under dispute; the dispute decides about the money")]
+    PaymentDisputed,
+    /// The question was answered before.
+    #[error("this question was already answered")]
+    ConfirmationAnswered,
+    /// The books refuse.
+    #[error(transparent)]
+    Ledger(#[from] ledger::Rejected),
+    /// The dispute's state machine refuses.
+    #[error(transparent)]
+    Dispute(#[from] disputes::Rejected),
+    /// Too many captures at once.
+    #[error("the recognition is busy; try again in a few seconds")]
+    Busy,
+}
+
+impl Rejected {
+    /// A name that never changes, for programs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Field { field: _, what: _ } => "field_invalid",
+            Self::KeyUnknown => "key_unknown",
+            Self::WrongRole { needed: _ } => "wrong_role",
+            Self::Unknown { what: _, code } => code,
+            Self::PhoneTaken => "phone_taken",
+            Self::ConsentMissing => "consent_missing",
+            Self::ConsentVersion => "consent_version",
+            Self::Frame { index: _, refusal } => refusal.code(),
+            Self::FramesUnlike => "frames_unlike",
+            Self::EnrolmentNotLive => "enrolment_not_live",
+            Self::EnrolmentExpired => "enrolment_expired",
+            Self::EnrolmentOver => "enrolment_over",
+            Self::CodeWrong => "code_wrong",
+            Self::FaceNotEnrolled => "face_not_enrolled",
+            Self::PinWrong => "pin_wrong",
+            Self::PinLocked => "pin_locked",
+            Self::TerminalSuspended => "terminal_suspended",
+            Self::OrderConflict => "order_conflict",
+            Self::AmountTooLarge => "amount_too_large",
+            Self::CurrencyUnsupported => "currency_unsupported",
+            Self::OrderPaid => "order_already_paid",
+            Self::OrderReversed => "order_reversed",
+            Self::OrderExpired => "order_expired",
+            Self::NonceWrong => "nonce_wrong",
+            Self::SessionExpired => "session_expired",
+            Self::CaptureAlreadySubmitted => "capture_already_submitted",
+            Self::CheckNotAsked => "check_not_asked",
+            Self::PaymentReversed => "payment_reversed",
+            Self::PaymentDisputed => "payment_disputed",
+            Self::ConfirmationAnswered => "confirmation_answered",
+            Self::Ledger(rejected) => match rejected {
+                ledger::Rejected::IdReused => "transfer_id_reused",
+                ledger::Rejected::SameAccount => "same_account",
+                ledger::Rejected::NotPositive => "amount_not_positive",
+                ledger::Rejected::InsufficientFunds => "insufficient_funds",
+                ledger::Rejected::Amount(_) => "amount_out_of_range",
+            },
+            Self::Dispute(rejected) => rejected.code(),
+            Self::Busy => "busy",
+        }
+    }
+
+    /// What kind of refusal it is.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Field { field: _, what: _ }
+            | Self::ConsentVersion
+            | Self::Frame { index: _, refusal: _ }
+            | Self::FramesUnlike
+            | Self::EnrolmentNotLive
+            | Self::AmountTooLarge
+            | Self::CurrencyUnsupported
+            | Self::Ledger(
+                ledger::Rejected::SameAccount | ledger::Rejected::NotPositive | ledger::Rejected::Amount(_),
+            ) => Kind::Invalid,
+            Self::KeyUnknown => Kind::Unauthenticated,
+            Self::WrongRole { needed: _ }
+            | Self::CodeWrong
+            | Self::PinWrong
+            | Self::PinLocked
+            | Self::NonceWrong
+            | Self::TerminalSuspended => Kind::Forbidden,
+            Self::Unknown { what: _, code: _ } => Kind::Unknown,
+            Self::PhoneTaken
+            | Self::ConsentMissing
+            | Self::EnrolmentExpired
+            | Self::EnrolmentOver
+            | Self::FaceNotEnrolled
+            | Self::OrderConflict
+            | Self::OrderPaid
+            | Self::OrderReversed
+            | Self::OrderExpired
+            | Self::SessionExpired
+            | Self::CaptureAlreadySubmitted
+            | Self::CheckNotAsked
+            | Self::PaymentReversed
+            | Self::PaymentDisputed
+            | Self::ConfirmationAnswered
+            | Self::Ledger(ledger::Rejected::IdReused | ledger::Rejected::InsufficientFunds)
+            | Self::Dispute(_) => Kind::Conflict,
+            Self::Busy => Kind::Busy,
+        }
+    }
+
+    pub(crate) const fn merchant() -> Self {
+        Self::Unknown { what: "merchant", code: "merchant_unknown" }
+    }
+
+    pub(crate) const fn terminal() -> Self {
+        Self::Unknown { what: "terminal", code: "terminal_unknown" }
+    }
+
+    pub(crate) const fn payer() -> Self {
+        Self::Unknown { what: "payer", code: "payer_unknown" }
+    }
+
+    pub(crate) const fn order() -> Self {
+        Self::Unknown { what: "order", code: "order_unknown" }
+    }
+
+    pub(crate) const fn session() -> Self {
+        Self::Unknown { what: "capture session", code: "session_unknown" }
+    }
+
+    pub(crate) const fn payment() -> Self {
+        Self::Unknown { what: "payment", code: "payment_unknown" }
+    }
+
+    pub(crate) const fn dispute() -> Self {
+        Self::Unknown { what: "dispute", code: "dispute_unknown" }
+    }
+
+    pub(crate) const fn enrolment() -> Self {
+        Self::Unknown { what: "enrolment", code: "enrolment_unknown" }
+    }
+
+    pub(crate) const fn confirmation() -> Self {
+        Self::Unknown { what: "question", code: "confirmation_unknown" }
+    }
+}
+
+/// Why a use case did not happen. Nothing was written, except where a refusal itself is recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The caller's: a typed refusal.
+    #[error(transparent)]
+    Rejected(#[from] Rejected),
+    /// The world's: disk, database, models. For the operator's log, not for the caller.
+    #[error(transparent)]
+    Operating(#[from] anyhow::Error),
+}
+
+impl From<ledger::Rejected> for Error {
+    fn from(rejected: ledger::Rejected) -> Self {
+        Self::Rejected(rejected.into())
+    }
+}
+
+impl From<disputes::Rejected> for Error {
+    fn from(rejected: disputes::Rejected) -> Self {
+        Self::Rejected(rejected.into())
+    }
+}
+
+impl From<PostError> for Error {
+    fn from(error: PostError) -> Self {
+        match error {
+            PostError::Rejected(rejected) => rejected.into(),
+            PostError::Operating(error) => Self::Operating(error),
+        }
+    }
+}
+
+impl Error {
+    /// An analysis of frame `index` that gave no evidence.
+    pub(crate) fn frame(index: usize, error: AnalyseError) -> Self {
+        match error {
+            AnalyseError::Refused(refusal) => Self::Rejected(Rejected::Frame { index, refusal }),
+            AnalyseError::Busy { waited: _ } => Self::Rejected(Rejected::Busy),
+            AnalyseError::Failed { stage: _, reason: _ } => Self::Operating(anyhow::Error::new(error)),
+        }
+    }
+}

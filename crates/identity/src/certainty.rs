@@ -1,0 +1,179 @@
+//! How sure we are, with every term that led there.
+
+use serde::{Deserialize, Serialize};
+use types::{PayerId, Probability, Score};
+
+/// One candidate's share.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Term {
+    /// Who.
+    pub payer: PayerId,
+    /// Similarity of the fused templates.
+    pub score: Score,
+    /// Enrolment pictures in the template.
+    pub pictures: u32,
+    /// ln of the prior, the chance of not being enrolled included.
+    pub ln_prior: f64,
+    /// ln of the likelihood ratio, after inflation.
+    pub ln_lr: f64,
+    /// ln of prior times likelihood ratio: comparable with the other terms, not normalised.
+    pub ln_joint: f64,
+}
+
+/// The share of everybody who was searched and is not named.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestTerm {
+    /// How many they are.
+    pub people: u64,
+    /// The sum of their priors, given that the payer is enrolled.
+    pub prior: f64,
+    /// An upper bound of ln of the sum of prior times likelihood ratio.
+    pub ln_joint: f64,
+}
+
+/// The most probable candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Best {
+    /// Who.
+    pub payer: PayerId,
+    /// ln of the odds that it is this payer against everybody and everything else.
+    pub ln_odds: f64,
+}
+
+/// How sure we are of who stands there. Equal to itself after a round trip through JSON.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Certainty {
+    /// The most probable candidate; `None` when nobody was a candidate.
+    pub best: Option<Best>,
+    /// Probability that the payer is anybody but `best`; 1 without one.
+    pub p_wrong: Probability,
+    /// Every named candidate, the most probable first.
+    pub terms: Vec<Term>,
+    /// Everybody else who was searched.
+    pub rest: Option<RestTerm>,
+    /// ln of the prior that the payer is none of those searched.
+    pub ln_not_enrolled: f64,
+    /// Faces compared.
+    pub searched: u64,
+}
+
+/// Who is the next explanation after the best candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rival {
+    /// Another candidate.
+    Payer(PayerId),
+    /// Somebody who was searched and is not named.
+    Unnamed,
+    /// Nobody we know.
+    NotEnrolled,
+}
+
+/// The numbers of the sentence "1 in `one_in` that this is somebody else; the next explanation is
+/// `times_less_likely` times less likely; `searched` faces were compared".
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    /// The most probable candidate.
+    pub best: Option<PayerId>,
+    /// One wrong in so many; 1 means certainly wrong.
+    pub one_in: f64,
+    /// The next explanation.
+    pub rival: Rival,
+    /// How many times less likely it is than the best; below 1 when it is likelier.
+    pub times_less_likely: f64,
+    /// Faces compared.
+    pub searched: u64,
+}
+
+impl Certainty {
+    /// Sorts, sums and names the best. Terms must be finite.
+    pub(crate) fn of(terms: Vec<Term>, rest: Option<RestTerm>, ln_not_enrolled: f64) -> Self {
+        let searched = terms.len() as u64 + rest.map_or(0, |rest| rest.people);
+        let mut certainty =
+            Self { best: None, p_wrong: Probability::ONE, terms, rest, ln_not_enrolled, searched };
+        certainty.terms.sort_by(|a, b| b.ln_joint.total_cmp(&a.ln_joint).then(a.payer.cmp(&b.payer)));
+        let first = certainty.terms.first().map(|term| term.payer);
+        if let Some((payer, ln_odds)) = first.and_then(|payer| Some((payer, certainty.ln_odds(payer)?))) {
+            certainty.best = Some(Best { payer, ln_odds });
+            certainty.p_wrong = wrong(ln_odds);
+        }
+        certainty
+    }
+
+    /// ln of the odds that it is `payer` against everybody and everything else; `None` for no candidate.
+    fn ln_odds(&self, payer: PayerId) -> Option<f64> {
+        let own = self.terms.iter().find(|term| term.payer == payer)?;
+        let others = self.terms.iter().filter(|term| term.payer != payer).map(|term| term.ln_joint);
+        let wrong: Vec<f64> = std::iter::once(self.ln_not_enrolled)
+            .chain(self.rest.map(|rest| rest.ln_joint))
+            .chain(others)
+            .collect();
+        Some(own.ln_joint - ln_sum_exp(&wrong))
+    }
+
+    /// Probability that the payer is anybody but `payer`; 1 for somebody who is no candidate. For asking about a
+    /// person who was debited, whoever the best candidate is.
+    #[must_use]
+    pub fn p_other_than(&self, payer: PayerId) -> Probability {
+        self.ln_odds(payer).map_or(Probability::ONE, wrong)
+    }
+
+    /// The numbers a person is told.
+    #[must_use]
+    pub fn explain(&self) -> Explanation {
+        let mut rival = (self.ln_not_enrolled, Rival::NotEnrolled);
+        if let Some(rest) = self.rest
+            && rest.ln_joint > rival.0
+        {
+            rival = (rest.ln_joint, Rival::Unnamed);
+        }
+        if let Some(second) = self.terms.get(1)
+            && second.ln_joint > rival.0
+        {
+            rival = (second.ln_joint, Rival::Payer(second.payer));
+        }
+        let best = self.terms.first();
+        Explanation {
+            best: best.map(|term| term.payer),
+            one_in: self.p_wrong.value().recip(),
+            rival: rival.1,
+            times_less_likely: best.map_or(0.0, |term| (term.ln_joint - rival.0).exp()),
+            searched: self.searched,
+        }
+    }
+}
+
+impl RestTerm {
+    /// Adds one band.
+    pub(crate) fn with(sum: Option<Self>, people: u64, prior: f64, ln_joint: f64) -> Self {
+        match sum {
+            None => Self { people, prior, ln_joint },
+            Some(sum) => Self {
+                people: sum.people.saturating_add(people),
+                prior: sum.prior + prior,
+                ln_joint: ln_sum_exp(&[sum.ln_joint, ln_joint]),
+            },
+        }
+    }
+}
+
+/// 1 / (1 + odds): no difference of nearly equal numbers. A payment never rests on an underflow: the smallest
+/// positive number stands for anything below it.
+fn wrong(ln_odds: f64) -> Probability {
+    let p = if ln_odds > 0.0 {
+        let inverse = (-ln_odds).exp();
+        inverse / (1.0 + inverse)
+    } else {
+        1.0 / (1.0 + ln_odds.exp())
+    };
+    Probability::new(p.max(f64::MIN_POSITIVE)).unwrap_or(Probability::ONE)
+}
+
+/// ln of the sum of exponentials, the largest taken out first. Values are finite.
+fn ln_sum_exp(values: &[f64]) -> f64 {
+    let largest = values.iter().copied().fold(f64::MIN, f64::max);
+    largest + values.iter().map(|v| (v - largest).exp()).sum::<f64>().ln()
+}
