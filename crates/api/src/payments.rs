@@ -1,10 +1,7 @@
 //! Orders, attempts to pay with a face, and the debits they become.
 
 use serde::{Deserialize, Serialize};
-use types::{
-    Amount, ConfirmationId, DisputeId, OrderId, PaymentId, Place, Probability, SessionId, TerminalId,
-    Timestamp,
-};
+use types::{Amount, DisputeId, OrderId, PaymentId, Place, Probability, SessionId, TerminalId, Timestamp};
 use utoipa::ToSchema;
 
 use crate::schema::{AmountSchema, PlaceSchema};
@@ -239,9 +236,6 @@ pub struct Decision {
 /// The decisions about an attempt, in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DecisionList {
-    /// The question put to the payer's own device, if one was.
-    #[schema(value_type = Option<String>)]
-    pub confirmation_id: Option<ConfirmationId>,
     /// The decisions.
     pub decisions: Vec<Decision>,
 }

@@ -52,16 +52,12 @@ impl Installation {
         fs::read_to_string(path).with_context(|| format!("reading the policy {}", path.display()))
     }
 
-    /// The shipped calibration, checked against the embedder in use.
+    /// The calibration that comes with Surety.
     ///
     /// # Errors
-    /// It belongs to another embedder.
-    pub fn calibration(faces: &FaceModels) -> Result<Calibration> {
-        let calibration = Calibration::parse(CALIBRATION).context("reading the shipped calibration")?;
-        calibration
-            .for_model(faces.model_id())
-            .context("checking the calibration against the embedding model")?;
-        Ok(calibration)
+    /// It does not parse, which is our own mistake.
+    pub fn shipped_calibration() -> Result<Calibration> {
+        Calibration::parse(CALIBRATION).context("reading the shipped calibration")
     }
 
     /// Opens the engine on this folder. On the first start it creates the master key and the staff key
@@ -75,7 +71,10 @@ impl Installation {
         let store = Store::open(&self.folder.join("surety.db"))?;
         let policy_digest = evidence::digest(policy_text.as_bytes());
         store.write(|tx| tx.keep_policy(policy_digest, policy_text, ctx.now))?;
-        let calibration = Self::calibration(&faces)?;
+        let calibration = Self::shipped_calibration()?;
+        calibration
+            .for_model(faces.model_id())
+            .context("checking the calibration against the embedding model")?;
         let parts = Parts {
             store,
             objects: Objects::open(&self.folder.join("captures"))?,

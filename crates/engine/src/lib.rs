@@ -31,7 +31,8 @@ mod verify;
 pub use callers::{Caller, MerchantCaller, OwnDevice, StaffCaller, TerminalCaller};
 pub use cases::{CaseView, PURPOSES};
 pub use disputes::{
-    Assessment, Compensation, Dispute, Facts, FiledBy, Filing, Finding, Outcome, Side, Stance, Statement,
+    Assessment, Compensation, Dispute, Facts, FiledBy, Filing, Finding, Item, Outcome, Side, Stance,
+    Statement,
 };
 pub use engine::{Context, Engine, FRAMES_ENROL, FRAMES_PAY, Health, Timings};
 pub use enrolment::{CONSENT_VERSION, consent_text};
@@ -42,7 +43,7 @@ pub use orders::{NewOrder, OrderView};
 pub use pay::StepUp;
 pub use payers::{NewPayer, PaymentView, Profile};
 pub use rejected::{Error, Kind, Rejected};
-pub use risk::{Check, Policy};
+pub use risk::{Check, Policy, Refusal};
 pub use seed::Seeded;
 pub use sessions::{OpenedSession, Recognised, SessionState, SessionView};
 pub use store::{

@@ -1,0 +1,112 @@
+//! The subcommands.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use clap::{Args, Parser, Subcommand};
+use engine::{Engine, Installation};
+use face::FaceModels;
+
+use crate::clock;
+
+mod bench;
+mod demo;
+mod enrol;
+mod seed;
+mod serve;
+mod verify;
+
+/// Face payments that know how sure they are.
+///
+/// A payer looks at a terminal and pays. Surety knows how sure it is of who that was, stops payments that don't
+/// add up, and when somebody is debited wrongly it finds out what happened and pays the money back at once.
+#[derive(Parser)]
+#[command(name = "surety", version, max_term_width = 100, arg_required_else_help = true)]
+pub(crate) struct Surety {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Take payments: serve the HTTP interface on one address.
+    Serve(serve::Serve),
+    /// Make a small world and play the story of January 2025 in it, under the old rules and under Surety's.
+    Demo(demo::Demo),
+    /// Enrol a face from pictures, as the holder of a device key.
+    Enrol(enrol::Enrol),
+    /// Prove the books, debits, disputes and decisions from the records alone.
+    Verify(verify::Verify),
+    /// Add synthetic accounts with synthetic faces, so that searches have company.
+    Seed(seed::Seed),
+    /// Print the OpenAPI document of the HTTP interface.
+    Openapi,
+    /// Measure, and say what was measured.
+    #[command(subcommand)]
+    Bench(bench::Bench),
+}
+
+/// Where things lie.
+#[derive(Args)]
+struct Folders {
+    /// The data folder: database, sealed captures, keys. Created on the first start.
+    #[arg(long, value_name = "FOLDER")]
+    data: PathBuf,
+    /// The folder with the model files that `cargo xtask models` fetched.
+    #[arg(long, value_name = "FOLDER", default_value = "var/models")]
+    models: PathBuf,
+    /// A policy file instead of the built-in default.
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+}
+
+impl Folders {
+    /// The engine on the data folder, and the lock that keeps other processes out.
+    fn open(&self) -> Result<(Installation, Engine)> {
+        let faces = Arc::new(
+            FaceModels::load(&self.models)
+                .context("loading the models; `cargo xtask models` fetches them")?,
+        );
+        let policy = Installation::policy_text(self.policy.as_deref())?;
+        let installation = Installation::open(&self.data)?;
+        let engine = clock::with_context(|ctx| installation.engine(faces, &policy, ctx))?;
+        Ok((installation, engine))
+    }
+}
+
+impl Surety {
+    /// Runs the subcommand.
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        match self.command {
+            Command::Serve(serve) => serve.run(),
+            Command::Demo(demo) => demo.run(),
+            Command::Enrol(enrol) => enrol.run(),
+            Command::Verify(verify) => verify.run(),
+            Command::Seed(seed) => seed.run(),
+            Command::Openapi => {
+                say(&crate::http::openapi().to_pretty_json().context("writing the OpenAPI document")?)?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Command::Bench(bench) => bench.run(),
+        }
+    }
+}
+
+/// A line of what the user asked for, on standard output.
+fn say(line: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).context("writing to standard output")
+}
+
+/// A line about trouble, on standard error. There is nobody left to tell when that fails.
+pub(crate) fn complain(line: &str) {
+    let _unheard = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// A picture file.
+fn read_picture(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("reading the picture {}", path.display()))
+}

@@ -1,0 +1,76 @@
+//! `surety serve`.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+use super::{Folders, say};
+use crate::http;
+
+/// Take payments: serve the HTTP interface on one address.
+///
+/// The first start creates the data folder with a master key (keep a copy in a safe: without it every face and
+/// name is lost) and `staff.key`, the bearer key of the operator's staff.
+#[derive(Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    folders: Folders,
+    /// The address to listen on. Anything but loopback belongs behind a proxy that speaks TLS.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8470")]
+    listen: SocketAddr,
+    /// What is logged, as `tracing` directives.
+    #[arg(long, value_name = "FILTER", default_value = "info", env = "SURETY_LOG")]
+    log: String,
+}
+
+impl Serve {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let filter = EnvFilter::try_new(&self.log).context("reading --log")?;
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).json().init();
+        let (_installation, engine) = self.folders.open()?;
+        let health = engine.health()?;
+        tracing::info!(enrolled = health.enrolled, liveness = health.liveness, "engine ready");
+        if !health.liveness {
+            tracing::warn!(
+                "no liveness model is installed: the default policy asks every payer for a further factor"
+            );
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .context("starting the runtime")?;
+        runtime.block_on(self.listen(Arc::new(engine)))?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn listen(&self, engine: Arc<engine::Engine>) -> Result<()> {
+        let listener =
+            TcpListener::bind(self.listen).await.with_context(|| format!("listening on {}", self.listen))?;
+        let address = listener.local_addr().context("reading the address")?;
+        let app = http::router(engine)?;
+        say(&format!("listening on http://{address}"))?;
+        axum::serve(listener, app).with_graceful_shutdown(stopped()).await.context("serving")?;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// Until Ctrl-C or SIGTERM.
+async fn stopped() {
+    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(error) => {
+            tracing::warn!(%error, "SIGTERM is not heard");
+            return std::future::pending().await;
+        }
+    };
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => if let Err(error) = pressed { tracing::warn!(%error, "Ctrl-C is not heard") },
+        _ = terminate.recv() => {}
+    }
+}

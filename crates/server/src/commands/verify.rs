@@ -1,0 +1,49 @@
+//! `surety verify`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, ensure};
+use clap::Args;
+use store::Store;
+
+use super::say;
+
+/// Faults shown per check; the rest is counted.
+const FAULTS_SHOWN: usize = 10;
+
+/// Prove the books, debits, disputes and decisions from the records alone. Exits with 1 when anything disagrees.
+/// May run while the server runs.
+#[derive(Args)]
+pub(crate) struct Verify {
+    /// The data folder.
+    #[arg(long, value_name = "FOLDER")]
+    data: PathBuf,
+}
+
+impl Verify {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let path = self.data.join("surety.db");
+        ensure!(
+            path.exists(),
+            "there is no database at {}; name the data folder of an installation",
+            path.display()
+        );
+        let store = Store::open(&path)?;
+        let results =
+            engine::verify(&store, &engine::Installation::shipped_calibration()?).context("verifying")?;
+        let mut faults = 0;
+        for result in &results {
+            let word = if result.faults.is_empty() { "ok" } else { "WRONG" };
+            say(&format!("{word:<6}{:<42}{:>9} checked", result.name, result.checked))?;
+            for fault in result.faults.iter().take(FAULTS_SHOWN) {
+                say(&format!("      {fault}"))?;
+            }
+            if let Some(more) = result.faults.len().checked_sub(FAULTS_SHOWN).filter(|more| *more > 0) {
+                say(&format!("      and {more} more"))?;
+            }
+            faults += result.faults.len();
+        }
+        Ok(if faults == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}

@@ -1,0 +1,83 @@
+//! The HTTP interface: routes, keys, bodies, problem documents.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware;
+use engine::Engine;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tower_http::timeout::TimeoutLayer;
+use utoipa::OpenApi;
+use utoipa::openapi::OpenApi as Document;
+use utoipa_axum::router::OpenApiRouter;
+
+use self::routes::BearerKey;
+
+mod body;
+mod caller;
+mod convert;
+mod observe;
+mod problem;
+mod routes;
+mod run;
+
+/// Longer than any use case takes; a request that runs out of it is answered, its transaction is not.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What every handler shares.
+#[derive(Clone)]
+struct App {
+    engine: Arc<Engine>,
+    metrics: PrometheusHandle,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Surety",
+        description = "Face payments that know how sure they are. Refusals are problem documents (RFC 9457) with a \
+                       stable `code`. Keys are bearer tokens of one role each: staff, merchant, terminal, or a payer's \
+                       own device.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    modifiers(&BearerKey),
+    tags(
+        (name = "public", description = "Without a key."),
+        (name = "payer", description = "With the key of a payer's own device."),
+        (name = "merchant", description = "With a merchant's key."),
+        (name = "terminal", description = "With a terminal's key."),
+        (name = "staff", description = "With a key of the operator's staff."),
+    )
+)]
+struct Api;
+
+fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(Api::openapi())
+        .merge(routes::system::routes())
+        .merge(routes::payers::routes())
+        .merge(routes::merchants::routes())
+        .merge(routes::payments::routes())
+        .merge(routes::disputes::routes())
+}
+
+/// The OpenAPI document of the interface.
+pub(crate) fn openapi() -> Document {
+    routes().into_openapi()
+}
+
+/// The whole interface on one engine.
+pub(crate) fn router(engine: Arc<Engine>) -> Result<Router> {
+    let metrics = PrometheusBuilder::new().install_recorder().context("installing the metrics recorder")?;
+    let (router, _document) = routes().split_for_parts();
+    Ok(router
+        .fallback(problem::no_such_route)
+        .method_not_allowed_fallback(problem::no_such_method)
+        .layer(DefaultBodyLimit::disable())
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
+        .layer(middleware::from_fn(observe::observe))
+        .with_state(App { engine, metrics }))
+}

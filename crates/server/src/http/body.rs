@@ -1,0 +1,138 @@
+//! Bodies, ids and queries, each with a refusal that says what to do.
+
+use axum::body::{Body as RawBody, to_bytes};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::de::DeserializeOwned;
+
+use super::problem::Problem;
+
+/// Most bytes of a body without pictures.
+pub(crate) const PLAIN_BYTES_MAX: usize = 64 * 1024;
+/// Most bytes of a body with pictures: base64 of 8 MiB and a little.
+pub(crate) const PICTURES_BYTES_MAX: usize = 11 * 1024 * 1024;
+
+/// A JSON body without pictures.
+pub(crate) struct Body<T>(pub(crate) T);
+/// A JSON body with pictures.
+pub(crate) struct Pictures<T>(pub(crate) T);
+/// The id in the path.
+pub(crate) struct Id<T>(pub(crate) T);
+/// The query.
+pub(crate) struct Asked<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+        read(request, PLAIN_BYTES_MAX).await.map(Self)
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Pictures<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+        read(request, PICTURES_BYTES_MAX).await.map(Self)
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Id<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Path::<T>::from_request_parts(parts, state).await {
+            Ok(Path(id)) => Ok(Self(id)),
+            Err(_) => Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                "id_malformed",
+                "the id in the path is not of the right form: a prefix that says what it is, an underscore, and 32 \
+                 hexadecimal digits",
+            )),
+        }
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Query::<T>::from_request_parts(parts, state).await {
+            Ok(Query(query)) => Ok(Self(query)),
+            Err(error) => Err(Problem::new(StatusCode::BAD_REQUEST, "query_malformed", error.body_text())),
+        }
+    }
+}
+
+async fn read<T: DeserializeOwned>(request: Request, bytes_max: usize) -> Result<T, Problem> {
+    let (parts, body) = request.into_parts();
+    let declared = content_length(&parts.headers);
+    if declared.is_some_and(|bytes| bytes > bytes_max) {
+        return Err(too_large(bytes_max));
+    }
+    let bytes = bytes(body, bytes_max).await?;
+    if bytes.is_empty() {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "body_missing", "send a JSON body"));
+    }
+    let json = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let json =
+        json.and_then(|value| value.split(';').next()).is_some_and(|kind| kind.trim() == "application/json");
+    if !json {
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "media_type",
+            "send JSON, with the header Content-Type: application/json",
+        ));
+    }
+    // The error's text names fields and types of our own, and a position; never what was sent.
+    serde_json::from_slice(&bytes).map_err(|error| {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        let detail = match error.classify() {
+            serde_json::error::Category::Data => {
+                format!("the body is not what this route takes, at {place}; /openapi.json shows what it is")
+            }
+            serde_json::error::Category::Syntax
+            | serde_json::error::Category::Eof
+            | serde_json::error::Category::Io => {
+                format!("the body is not JSON, at {place}")
+            }
+        };
+        Problem::new(StatusCode::BAD_REQUEST, "body_malformed", detail)
+    })
+}
+
+async fn bytes(body: RawBody, bytes_max: usize) -> Result<axum::body::Bytes, Problem> {
+    to_bytes(body, bytes_max).await.map_err(|error| {
+        tracing::debug!(%error, "a body was not read to its end");
+        too_large(bytes_max)
+    })
+}
+
+fn content_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn too_large(bytes_max: usize) -> Problem {
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "body_too_large",
+        format!("the body is incomplete, or has more than {bytes_max} bytes; send less"),
+    )
+}
+
+/// Pictures out of base64.
+pub(crate) fn pictures(frames: &[String]) -> Result<Vec<Vec<u8>>, Problem> {
+    let decode = |(index, frame): (usize, &String)| {
+        STANDARD.decode(frame).map_err(|error| {
+            Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "frame_not_base64",
+                format!("frame {index} is not base64 ({error}); send the bytes of a JPEG or PNG file as standard base64"),
+            )
+        })
+    };
+    frames.iter().enumerate().map(decode).collect()
+}

@@ -1,0 +1,21 @@
+//! The routes, by who or what they are about. Each handler is one use case.
+
+use utoipa::Modify;
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+
+pub(crate) mod disputes;
+pub(crate) mod merchants;
+pub(crate) mod payers;
+pub(crate) mod payments;
+pub(crate) mod system;
+
+/// The one way to show a key.
+pub(crate) struct BearerKey;
+
+impl Modify for BearerKey {
+    fn modify(&self, openapi: &mut OpenApi) {
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("key", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    }
+}

@@ -1,0 +1,164 @@
+//! Orders, and attempts to pay them with a face.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use types::{OrderId, SessionId};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use zeroize::Zeroizing;
+
+use crate::http::App;
+use crate::http::body::{Asked, Body, Id, Pictures, pictures};
+use crate::http::caller::{Anybody, Merchant, Staff, Terminal};
+use crate::http::convert;
+use crate::http::observe::observe_capture;
+use crate::http::problem::Problem;
+use crate::http::run::run;
+
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(create_order))
+        .routes(routes!(order))
+        .routes(routes!(reverse))
+        .routes(routes!(open_session))
+        .routes(routes!(session))
+        .routes(routes!(capture))
+        .routes(routes!(step_up))
+        .routes(routes!(decisions))
+}
+
+/// Create an order. Sent twice with the same content, it is one order.
+#[utoipa::path(post, path = "/v1/orders", tag = "merchant", security(("key" = [])), request_body = api::NewOrder, responses(
+    (status = 201, description = "Created", body = api::OrderView),
+    (status = 200, description = "The same order, created before", body = api::OrderView),
+    (status = "4XX", description = "Refused", body = api::Problem),
+))]
+async fn create_order(
+    State(app): State<App>,
+    Merchant(merchant): Merchant,
+    Body(new): Body<api::NewOrder>,
+) -> Result<(StatusCode, Json<api::OrderView>), Problem> {
+    let new = engine::NewOrder {
+        out_trade_no: new.out_trade_no,
+        terminal: new.terminal_id,
+        amount: new.amount,
+        description: new.description,
+    };
+    let (view, created) = run(&app, move |engine, ctx| engine.create_order(ctx, merchant, new)).await?;
+    let status = if created { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(convert::order(view))))
+}
+
+/// An order, for its merchant or its terminal.
+#[utoipa::path(get, path = "/v1/orders/{order_id}", tag = "merchant", security(("key" = [])),
+    params(("order_id" = String, Path, description = "Which")), responses(
+    (status = 200, description = "The order", body = api::OrderView),
+    (status = "4XX", description = "Refused", body = api::Problem),
+))]
+async fn order(
+    State(app): State<App>,
+    Anybody(caller): Anybody,
+    Id(id): Id<OrderId>,
+) -> Result<Json<api::OrderView>, Problem> {
+    run(&app, move |engine, ctx| engine.order(ctx, &caller, id)).await.map(convert::order).map(Json)
+}
+
+/// Take an order back, for its merchant or its terminal: the money returns if it was paid, and it can never be
+/// paid again. This is what a terminal does that lost its answer.
+#[utoipa::path(post, path = "/v1/orders/{order_id}/reverse", tag = "merchant", security(("key" = [])),
+    params(("order_id" = String, Path, description = "Which")), responses(
+    (status = 200, description = "Reversed", body = api::OrderView),
+    (status = "4XX", description = "Refused", body = api::Problem),
+))]
+async fn reverse(
+    State(app): State<App>,
+    Anybody(caller): Anybody,
+    Id(id): Id<OrderId>,
+) -> Result<Json<api::OrderView>, Problem> {
+    run(&app, move |engine, ctx| engine.reverse(ctx, &caller, id)).await.map(convert::order).map(Json)
+}
+
+/// Open an attempt to pay an order with a face.
+#[utoipa::path(post, path = "/v1/capture-sessions", tag = "terminal", security(("key" = [])), request_body = api::NewSession, responses(
+    (status = 201, description = "Opened; the nonce is shown once", body = api::NewSessionReply),
+    (status = "4XX", description = "Refused", body = api::Problem),
+))]
+async fn open_session(
+    State(app): State<App>,
+    Terminal(terminal): Terminal,
+    Body(new): Body<api::NewSession>,
+) -> Result<(StatusCode, Json<api::NewSessionReply>), Problem> {
+    let opened = run(&app, move |engine, ctx| engine.open_session(ctx, terminal, new.order_id)).await?;
+    Ok((StatusCode::CREATED, Json(convert::opened(&opened))))
+}
+
+/// How far an attempt is.
+#[utoipa::path(get, path = "/v1/capture-sessions/{session_id}", tag = "terminal", security(("key" = [])),
+    params(("session_id" = String, Path, description = "Which")), responses(
+    (status = 200, description = "The attempt", body = api::SessionView),
+    (status = "4XX", description = "Refused", body = api::Problem),
+))]
+async fn session(
+    State(app): State<App>,
+    Terminal(terminal): Terminal,
+    Id(id): Id<SessionId>,
+) -> Result<Json<api::SessionView>, Problem> {
+    run(&app, move |engine, ctx| engine.session(ctx, terminal, id)).await.map(convert::session).map(Json)
+}
+
+/// Send the frames of an attempt; the answer is a verdict or a question.
+#[utoipa::path(post, path = "/v1/capture-sessions/{session_id}/capture", tag = "terminal", security(("key" = [])),
+    params(("session_id" = String, Path, description = "Which")), request_body = api::Capture, responses(
+    (status = 200, description = "The attempt", body = api::SessionView),
+    (status = "4XX", description = "Refused", body = api::Problem),
+))]
+async fn capture(
+    State(app): State<App>,
+    Terminal(terminal): Terminal,
+    Id(id): Id<SessionId>,
+    Pictures(capture): Pictures<api::Capture>,
+) -> Result<Json<api::SessionView>, Problem> {
+    let frames = pictures(&capture.frames)?;
+    let (view, timings) =
+        run(&app, move |engine, ctx| engine.capture(ctx, terminal, (id, &capture.nonce), &frames)).await?;
+    observe_capture(&timings);
+    Ok(Json(convert::session(view)))
+}
+
+/// Answer what an attempt asks.
+#[utoipa::path(post, path = "/v1/capture-sessions/{session_id}/step-up", tag = "terminal", security(("key" = [])),
+    params(("session_id" = String, Path, description = "Which")), request_body = api::StepUp, responses(
+    (status = 200, description = "The attempt", body = api::SessionView),
+    (status = "4XX", description = "Refused", body = api::Problem),
+))]
+async fn step_up(
+    State(app): State<App>,
+    Terminal(terminal): Terminal,
+    Id(session): Id<SessionId>,
+    Body(step): Body<api::StepUp>,
+) -> Result<Json<api::SessionView>, Problem> {
+    let step = engine::StepUp {
+        session,
+        nonce: Zeroizing::new(step.nonce),
+        check: convert::check_in(step.check),
+        answer: step.answer.map(Zeroizing::new),
+    };
+    run(&app, move |engine, ctx| engine.step_up(ctx, terminal, step)).await.map(convert::session).map(Json)
+}
+
+/// Every decision about an attempt with all it depended on. The look is logged, and shown to the payer.
+#[utoipa::path(get, path = "/v1/capture-sessions/{session_id}/decisions", tag = "staff", security(("key" = [])),
+    params(("session_id" = String, Path, description = "Which"), api::Purpose), responses(
+    (status = 200, description = "The decisions, in order", body = api::DecisionList),
+    (status = "4XX", description = "Refused", body = api::Problem),
+))]
+async fn decisions(
+    State(app): State<App>,
+    Staff(staff): Staff,
+    Id(id): Id<SessionId>,
+    Asked(purpose): Asked<api::Purpose>,
+) -> Result<Json<api::DecisionList>, Problem> {
+    let rows = run(&app, move |engine, ctx| engine.decisions(ctx, &staff, id, &purpose.purpose)).await?;
+    Ok(Json(api::DecisionList { decisions: rows.into_iter().map(convert::decision).collect() }))
+}
