@@ -248,12 +248,20 @@ impl Engine {
         Ok(())
     }
 
-    /// Analyses all frames, or refuses at the first that cannot be used.
+    /// Analyses all frames side by side, or refuses at the first that cannot be used.
     pub(crate) fn analyse_frames(&self, frames: &[Vec<u8>]) -> Result<Vec<FaceEvidence>, Error> {
-        let analyse = |(index, frame): (usize, &Vec<u8>)| {
-            self.faces.analyse(frame).map_err(|error| Error::frame(index, error))
-        };
-        frames.iter().enumerate().map(analyse).collect()
+        let analysed: Vec<_> = std::thread::scope(|scope| {
+            let running: Vec<_> =
+                frames.iter().map(|frame| scope.spawn(|| self.faces.analyse(frame))).collect();
+            running.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
+        });
+        let mut seen = Vec::with_capacity(frames.len());
+        for (index, result) in analysed.into_iter().enumerate() {
+            let result =
+                result.map_err(|_panic| anyhow::anyhow!("the analysis of frame {index} panicked"))?;
+            seen.push(result.map_err(|error| Error::frame(index, error))?);
+        }
+        Ok(seen)
     }
 
     fn code_hash(&self, id: EnrolmentId, code: &str) -> [u8; 32] {

@@ -1,5 +1,5 @@
 -- Times are microseconds since 1970 UTC, amounts integer minor units, ids the text that people see.
--- Columns named *_sealed hold values sealed under the master key; *_index holds keyed fingerprints.
+-- seq is the order of writing, where several rows carry the same time. Columns named *_sealed hold values sealed under the master key; *_index holds keyed fingerprints.
 
 CREATE TABLE merchants (
     id TEXT PRIMARY KEY,
@@ -89,15 +89,16 @@ CREATE TABLE look_alikes (
 
 -- The payer's own device channel. args is JSON for the message catalogue.
 CREATE TABLE messages (
-    id TEXT PRIMARY KEY,
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
     payer_id TEXT NOT NULL REFERENCES payers (id),
     at INTEGER NOT NULL,
     kind TEXT NOT NULL,
     args TEXT NOT NULL,
     reference TEXT NOT NULL
 );
-CREATE INDEX messages_payer ON messages (payer_id, at);
-CREATE INDEX messages_reference ON messages (reference, at);
+CREATE INDEX messages_payer ON messages (payer_id, seq);
+CREATE INDEX messages_reference ON messages (reference, seq);
 
 -- Where the payer's own device was seen.
 CREATE TABLE traces (
@@ -203,7 +204,8 @@ CREATE TABLE balances (
 );
 
 CREATE TABLE transfers (
-    id TEXT PRIMARY KEY,
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
     from_account TEXT NOT NULL,
     to_account TEXT NOT NULL,
     minor INTEGER NOT NULL CHECK (minor > 0),
@@ -239,21 +241,23 @@ CREATE TABLE dispute_evidence (
 
 -- One row per change of one thing. Append only.
 CREATE TABLE events (
-    id TEXT PRIMARY KEY,
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
     subject TEXT NOT NULL,
     at INTEGER NOT NULL,
     actor TEXT NOT NULL,
     body TEXT NOT NULL
 );
-CREATE INDEX events_subject ON events (subject, at);
+CREATE INDEX events_subject ON events (subject, seq);
 
 -- One row per look at evidence. Append only.
 CREATE TABLE access_log (
-    id TEXT PRIMARY KEY,
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
     at INTEGER NOT NULL,
     actor TEXT NOT NULL,
     subject TEXT NOT NULL,
     payer_id TEXT NOT NULL,
     purpose TEXT NOT NULL
 );
-CREATE INDEX access_log_payer ON access_log (payer_id, at);
+CREATE INDEX access_log_payer ON access_log (payer_id, seq);

@@ -70,7 +70,7 @@ impl Tx<'_> {
     /// The database fails.
     pub fn messages(&self, payer: PayerId, limit: u32) -> Result<Vec<MessageRow>> {
         self.all(
-            "SELECT * FROM messages WHERE payer_id = ?1 ORDER BY at DESC, id DESC LIMIT ?2",
+            "SELECT * FROM messages WHERE payer_id = ?1 ORDER BY seq DESC LIMIT ?2",
             &[text(payer), limit.into()],
             read_message,
         )
@@ -82,7 +82,7 @@ impl Tx<'_> {
     /// The database fails.
     pub fn messages_about(&self, reference: &str) -> Result<Vec<MessageRow>> {
         self.all(
-            "SELECT * FROM messages WHERE reference = ?1 ORDER BY at, id",
+            "SELECT * FROM messages WHERE reference = ?1 ORDER BY seq",
             &[reference.into()],
             read_message,
         )

@@ -144,7 +144,7 @@ impl Tx<'_> {
     /// # Errors
     /// The database fails.
     pub fn transfers(&self) -> Result<Vec<PostedTransfer>> {
-        self.all("SELECT * FROM transfers ORDER BY at, id", &[], read_transfer)
+        self.all("SELECT * FROM transfers ORDER BY seq", &[], read_transfer)
     }
 
     /// Adds a debit. Its order must not have been paid before: the caller checked that in this transaction.

@@ -61,7 +61,7 @@ impl Tx<'_> {
     /// # Errors
     /// The database fails.
     pub fn events(&self, subject: &str) -> Result<Vec<EventRow>> {
-        self.all("SELECT * FROM events WHERE subject = ?1 ORDER BY at, id", &[subject.into()], |row| {
+        self.all("SELECT * FROM events WHERE subject = ?1 ORDER BY seq", &[subject.into()], |row| {
             Ok(EventRow {
                 id: row.parse("id")?,
                 subject: row.string("subject")?,
@@ -95,7 +95,7 @@ impl Tx<'_> {
     /// # Errors
     /// The database fails.
     pub fn accesses(&self, payer: PayerId) -> Result<Vec<AccessRow>> {
-        self.all("SELECT * FROM access_log WHERE payer_id = ?1 ORDER BY at, id", &[text(payer)], |row| {
+        self.all("SELECT * FROM access_log WHERE payer_id = ?1 ORDER BY seq", &[text(payer)], |row| {
             Ok(AccessRow {
                 id: row.parse("id")?,
                 at: row.time("at")?,

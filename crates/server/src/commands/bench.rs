@@ -1,15 +1,23 @@
-//! `surety bench` (filled in below).
+//! `surety bench`: figures, not tests. Each ends with one line per target, honest either way.
+
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::Subcommand;
-use std::process::ExitCode;
-/// x
+
+mod pay;
+
+/// Measure, and say what was measured.
 #[derive(Subcommand)]
 pub(crate) enum Bench {
-    /// x
-    Pay,
+    /// Time from a capture received to its decision, split by stage, beside a Python pipeline on the same pictures.
+    Pay(pay::Pay),
 }
+
 impl Bench {
     pub(crate) fn run(self) -> Result<ExitCode> {
-        Ok(ExitCode::SUCCESS)
+        match self {
+            Self::Pay(pay) => pay.run(),
+        }
     }
 }

@@ -1,12 +1,128 @@
-//! `surety demo` (filled in below).
-use anyhow::Result;
-use clap::Args;
+//! `surety demo`.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-/// x
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use scenario::{Event, Report, Settings, play};
+
+use super::{complain, say};
+
+const STORY: &str = include_str!("../../../../scenarios/the-2025-case.feature");
+const POLICIES: [(&str, &str); 2] = [
+    ("default.toml", include_str!("../../../../policy/default.toml")),
+    ("legacy-last4.toml", include_str!("../../../../policy/legacy-last4.toml")),
+];
+/// Says that a folder was made by the demonstration, so that the next one may replace it.
+const MARK: &str = "made-by-surety-demo";
+
+/// Make a small world and play the story of January 2025 in it, under the old rules and under Surety's.
+///
+/// Three shops in three cities, ten people enrolled from their photographs, and many synthetic accounts. Each
+/// scenario gets a server of its own on a fresh database; the last server stays until Ctrl-C.
 #[derive(Args)]
-pub(crate) struct Demo {}
+pub(crate) struct Demo {
+    /// Where the worlds are made. A folder of an earlier demonstration is replaced.
+    #[arg(long, value_name = "FOLDER", default_value = "var/demo")]
+    data: PathBuf,
+    /// The folder with the model files.
+    #[arg(long, value_name = "FOLDER", default_value = "var/models")]
+    models: PathBuf,
+    /// The folder with the sample photographs.
+    #[arg(long, value_name = "FOLDER", default_value = "var/samples")]
+    samples: PathBuf,
+    /// Where the server listens.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8470")]
+    listen: SocketAddr,
+    /// How many synthetic accounts; the story says 100,000.
+    #[arg(long, value_name = "N")]
+    accounts: Option<u32>,
+    /// End after the story, with status 0 only if every step ended as it must.
+    #[arg(long)]
+    once: bool,
+}
+
 impl Demo {
     pub(crate) fn run(self) -> Result<ExitCode> {
+        prepare(&self.data)?;
+        let policies = self.data.join("policies");
+        fs::create_dir(&policies).with_context(|| format!("creating {}", policies.display()))?;
+        for (name, text) in POLICIES {
+            fs::write(policies.join(name), text).with_context(|| format!("writing {name}"))?;
+        }
+        let settings = Settings {
+            surety: std::env::current_exe().context("finding the surety program")?,
+            models: self.models,
+            samples: self.samples,
+            policies,
+            folder: self.data,
+            listen: if self.once { "127.0.0.1:0".to_owned() } else { self.listen.to_string() },
+            accounts_override: self.accounts,
+        };
+        let report = play(STORY, &settings, &mut tell).context("the story did not end as it must")?;
+        summarise(&report)?;
+        if !self.once {
+            stay(report, &settings.folder)?;
+        }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// An empty folder of our own.
+fn prepare(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        if !folder.join(MARK).exists() {
+            bail!(
+                "{} exists and was not made by a demonstration; name another folder with --data",
+                folder.display()
+            );
+        }
+        fs::remove_dir_all(folder)
+            .with_context(|| format!("removing the demonstration in {}", folder.display()))?;
+    }
+    fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+    fs::write(folder.join(MARK), "").with_context(|| format!("marking {}", folder.display()))
+}
+
+/// The story on standard output, as it happens. A reader who went away misses only the words.
+fn tell(event: Event<'_>) {
+    let line = match event {
+        Event::Feature { name, description } => {
+            let told: Vec<&str> = description.lines().map(str::trim).collect();
+            format!("{name}\n{}\n{}", "=".repeat(name.len()), told.join("\n"))
+        }
+        Event::Scenario { name } => format!("\n{name}\n{}", "-".repeat(name.len())),
+        Event::Step { keyword, text } => format!("  {keyword} {text}"),
+        Event::Outcome { text } => format!("        {text}"),
+    };
+    if let Err(error) = say(&line) {
+        complain(&format!("surety: {error:#}"));
+    }
+}
+
+fn summarise(report: &Report) -> Result<()> {
+    say("\nEvery step ended as it must:")?;
+    for played in &report.scenarios {
+        say(&format!("  {:<44}{:>4} steps {:>7.1} s", played.name, played.steps, played.took.as_secs_f64()))?;
+    }
+    Ok(())
+}
+
+fn stay(report: Report, folder: &Path) -> Result<()> {
+    let Some(server) = report.server else { return Ok(()) };
+    let keys = folder.join("keys.txt");
+    let lines: Vec<String> =
+        report.addresses.iter().map(|a| format!("{:<10}{:<20}{}", a.role, a.name, a.key)).collect();
+    fs::write(&keys, lines.join("\n")).with_context(|| format!("writing {}", keys.display()))?;
+    let url = server.base_url().to_owned();
+    say(&format!("\nThe server of the last scenario stays at {url}"))?;
+    say(&format!("  what it can do   {url}/openapi.json"))?;
+    say(&format!("  how it is        {url}/health and {url}/metrics"))?;
+    say(&format!("  its data         {}", server.data().display()))?;
+    say(&format!("  everybody's keys {}", keys.display()))?;
+    say("Ctrl-C stops it.")?;
+    server.leave_running()
 }

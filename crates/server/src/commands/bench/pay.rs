@@ -1,0 +1,250 @@
+//! `surety bench pay`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use clap::Args;
+use engine::{Caller, Engine, Installation, NewMerchant, NewOrder, NewPayer, NewTerminal, Timings};
+use face::{FaceModels, StageTimings};
+use types::{Amount, Currency, GeoPoint, Place, TransferId};
+use zeroize::Zeroizing;
+
+use super::super::{read_picture, say};
+use crate::clock;
+
+const REFERENCE: &str = include_str!("../../../../face/tests/golden/reference.py");
+const ENROLLED_WITH: [&str; 2] = ["studio_portrait", "amateur_posture"];
+const PAID_WITH: [&str; 2] = ["studio_posture", "amateur_selfie"];
+/// Runs before the first that counts.
+const WARM_UP: usize = 3;
+
+/// Time from a capture received to its decision, split by stage, beside a Python pipeline (OpenCV, ONNX Runtime)
+/// on the same pictures in the same run.
+#[derive(Args)]
+pub(crate) struct Pay {
+    /// The folder with the model files.
+    #[arg(long, value_name = "FOLDER", default_value = "var/models")]
+    models: PathBuf,
+    /// The folder with the sample photographs.
+    #[arg(long, value_name = "FOLDER", default_value = "var/samples")]
+    samples: PathBuf,
+    /// Synthetic accounts to search among.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    accounts: u32,
+    /// Captures that count.
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    runs: usize,
+    /// A Python with onnxruntime, numpy and opencv-python-headless; `cargo xtask bench pay` makes one.
+    #[arg(long, value_name = "PROGRAM")]
+    python: Option<PathBuf>,
+}
+
+/// One account before one terminal.
+struct Stand {
+    engine: Engine,
+    merchant: engine::MerchantCaller,
+    terminal: engine::TerminalCaller,
+    terminal_id: types::TerminalId,
+}
+
+impl Pay {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let folder = std::env::temp_dir().join(format!("surety-bench-pay-{}", std::process::id()));
+        let done = self.measure(&folder);
+        fs::remove_dir_all(&folder).with_context(|| format!("removing {}", folder.display()))?;
+        done?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn measure(&self, folder: &Path) -> Result<()> {
+        let person = self.samples.join("P010");
+        let pictures = |names: [&str; 2]| names.map(|name| person.join(format!("{name}.jpg")));
+        let paid_with = pictures(PAID_WITH);
+        let read =
+            |paths: &[PathBuf]| paths.iter().map(|path| read_picture(path)).collect::<Result<Vec<_>>>();
+        let frames = read(&paid_with)?;
+        let stand = self.stand(folder, &read(&pictures(ENROLLED_WITH))?)?;
+        let mut all = Vec::new();
+        for turn in 0..WARM_UP + self.runs {
+            let (whole, timings) = stand.pay(turn, &frames)?;
+            if turn >= WARM_UP {
+                all.push((whole, timings));
+            }
+        }
+        let cores = std::thread::available_parallelism().context("counting the cores")?;
+        say(&format!(
+            "captures of {} frames ({} KiB), {} faces searched, {} runs, {cores} cores, {}",
+            frames.len(),
+            frames.iter().map(Vec::len).sum::<usize>() / 1024,
+            stand.engine.health()?.enrolled,
+            all.len(),
+            processor(),
+        ))?;
+        let reference =
+            self.python.as_deref().map(|python| self.reference(python, folder, &paid_with)).transpose()?;
+        report(&all, reference.as_ref())
+    }
+
+    fn stand(&self, folder: &Path, pictures: &[Vec<u8>]) -> Result<Stand> {
+        let faces = Arc::new(
+            FaceModels::load(&self.models)
+                .context("loading the models; `cargo xtask models` fetches them")?,
+        );
+        let policy = Installation::policy_text(None)?;
+        let installation = Installation::open(folder)?;
+        let engine = clock::with_context(|ctx| installation.engine(faces, &policy, ctx))?;
+        clock::with_context(|ctx| engine.seed(ctx, self.accounts, |_| ()))?;
+        let staff = fs::read_to_string(folder.join("staff.key")).context("reading the staff key")?;
+        let staff = engine.authenticate(&staff)?.staff()?;
+        let point = GeoPoint::new(23.1291, 113.2644)?;
+        let place = Place { city: "Guangzhou".into(), address: "8 Yuexiu Road".into(), point };
+        let (terminal_id, terminal, merchant) = clock::with_context(|ctx| {
+            let new = NewMerchant { name: "Bench".into(), city: "Guangzhou".into() };
+            let (merchant, merchant_key) = engine.register_merchant(ctx, &staff, new)?;
+            let new = NewTerminal { merchant, label: "1".into(), place: place.clone() };
+            let (id, key) = engine.register_terminal(ctx, &staff, new)?;
+            Ok::<_, anyhow::Error>((
+                id,
+                engine.authenticate(&key)?.terminal()?,
+                engine.authenticate(&merchant_key)?.merchant()?,
+            ))
+        })?;
+        clock::with_context(|ctx| {
+            let new = NewPayer {
+                name: "Chen Fang".into(),
+                phone: "+8613800138024".parse()?,
+                pin: Zeroizing::new("582913".into()),
+                language: engine::Language::En,
+                home: place,
+            };
+            let (payer, key) = engine.register_payer(ctx, new)?;
+            let device = match engine.authenticate(&key)? {
+                Caller::Payer(device) => device,
+                Caller::Staff(_) | Caller::Merchant(_) | Caller::Terminal(_) => {
+                    unreachable!("a payer's own key")
+                }
+            };
+            let money = (TransferId::generate(ctx.now, ctx.random), Amount::new(100_000_000, Currency::CNY));
+            engine.top_up(ctx, &staff, payer, money)?;
+            engine.consent(ctx, device, engine::CONSENT_VERSION)?;
+            let enrolment = engine.enrol(ctx, device, pictures)?;
+            let (_, messages) = engine.messages(device)?;
+            let code = messages.iter().find_map(|m| m.args.get("code")?.as_str()).context("no code came")?;
+            engine.confirm_enrolment(ctx, device, enrolment.id, code)?;
+            Ok::<_, anyhow::Error>(())
+        })?;
+        Ok(Stand { engine, merchant, terminal, terminal_id })
+    }
+
+    /// Median milliseconds of the Python pipeline, by stage.
+    fn reference(&self, python: &Path, folder: &Path, pictures: &[PathBuf]) -> Result<serde_json::Value> {
+        let script = folder.join("reference.py");
+        fs::write(&script, REFERENCE).context("writing the reference script")?;
+        let output = Command::new(python).arg(&script).arg("bench").arg(&self.models).args(pictures).output();
+        let output = output.with_context(|| format!("running {}", python.display()))?;
+        let errors = String::from_utf8_lossy(&output.stderr);
+        ensure!(
+            output.status.success(),
+            "the Python pipeline failed; it needs onnxruntime, numpy and opencv-python-headless:\n{errors}"
+        );
+        let printed: serde_json::Value =
+            serde_json::from_slice(&output.stdout).context("reading the reference's figures")?;
+        Ok(printed["median_ms"].clone())
+    }
+}
+
+impl Stand {
+    /// From the frames in memory to the decision in the database. The amount is small and each order is new.
+    fn pay(&self, turn: usize, frames: &[Vec<u8>]) -> Result<(Duration, Timings)> {
+        clock::with_context(|ctx| {
+            let new = NewOrder {
+                out_trade_no: format!("bench-{turn}"),
+                terminal: self.terminal_id,
+                amount: Amount::new(100, Currency::CNY),
+                description: "bench".into(),
+            };
+            let (order, _) = self.engine.create_order(ctx, self.merchant, new)?;
+            let session = self.engine.open_session(ctx, self.terminal, order.id)?;
+            let start = Instant::now();
+            let (_, timings) =
+                self.engine.capture(ctx, self.terminal, (session.id, &session.nonce), frames)?;
+            Ok((start.elapsed(), timings))
+        })
+    }
+}
+
+fn report(all: &[(Duration, Timings)], reference: Option<&serde_json::Value>) -> Result<()> {
+    let frame = |stage: fn(&StageTimings) -> Duration| -> Vec<Duration> {
+        all.iter().flat_map(|(_, timings)| timings.frames.iter().map(stage)).collect()
+    };
+    let capture = |stage: fn(&Timings) -> Duration| -> Vec<Duration> {
+        all.iter().map(|(_, timings)| stage(timings)).collect()
+    };
+    let whole: Vec<Duration> = all.iter().map(|(whole, _)| *whole).collect();
+    let rows: [(&str, &str, Vec<Duration>); 11] = [
+        ("a frame", "decode", frame(|f| f.decode)),
+        ("a frame", "detect", frame(|f| f.detect)),
+        ("a frame", "align", frame(|f| f.align)),
+        ("a frame", "embed", frame(|f| f.embed)),
+        ("a frame", "liveness", frame(|f| f.liveness)),
+        ("a frame", "total", frame(|f| f.total() - f.wait)),
+        ("a capture", "search", capture(|c| c.search)),
+        ("a capture", "posterior", capture(|c| c.posterior)),
+        ("a capture", "seal", capture(|c| c.seal)),
+        ("a capture", "commit", capture(|c| c.commit)),
+        ("a capture", "received to decision", whole),
+    ];
+    say(&format!("{:<12}{:<24}{:>10}{:>10}{:>16}", "", "ms", "p50", "p99", "Python p50"))?;
+    for (of, name, times) in &rows {
+        let python = reference.filter(|_| *of == "a frame").and_then(|r| r[*name].as_f64());
+        let python = python.map_or_else(String::new, |ms| format!("{ms:.1}"));
+        say(&format!(
+            "{of:<12}{name:<24}{:>10.1}{:>10.1}{python:>16}",
+            quantile(times, 0.5),
+            quantile(times, 0.99)
+        ))?;
+    }
+    let Some(python) = reference.and_then(|r| r["total"].as_f64()) else {
+        return say("no Python pipeline was named, so nothing is compared; `cargo xtask bench pay` does");
+    };
+    let frames = all.first().map_or(1, |(_, timings)| timings.frames.len());
+    let sequential = python * f64::from(u32::try_from(frames)?);
+    let decided = quantile(&rows[10].2, 0.5) / sequential;
+    let each = quantile(&rows[5].2, 0.5) / python;
+    target(
+        "a capture to its decision, over the Python pipeline's time for its frames one after the other",
+        decided,
+        1.0,
+    )?;
+    target("one frame on one thread, over the Python pipeline's", each, 1.0)
+}
+
+fn target(what: &str, measured: f64, bound: f64) -> Result<()> {
+    let word = if measured <= bound { "ok" } else { "short" };
+    say(&format!("target: {what} {measured:.2} <= {bound:.2} {word}"))
+}
+
+/// The `q`-quantile in milliseconds; not a number for no times.
+fn quantile(times: &[Duration], q: f64) -> f64 {
+    let mut sorted: Vec<f64> = times.iter().map(|time| time.as_secs_f64() * 1_000.0).collect();
+    sorted.sort_by(f64::total_cmp);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "an index into a few hundred times"
+    )]
+    let at = (q * sorted.len().saturating_sub(1) as f64).round() as usize;
+    sorted.get(at).copied().unwrap_or(f64::NAN)
+}
+
+/// What the operating system calls the processor.
+fn processor() -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = info.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
+    name.unwrap_or("an unnamed processor").to_owned()
+}
