@@ -4,11 +4,9 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
-use cargo_metadata::MetadataCommand;
+use anyhow::{Context, Result};
 
-use crate::steps::cargo;
-use crate::{models, prerequisites};
+use crate::{models, prerequisites, server};
 
 pub(crate) struct Story {
     pub(crate) once: bool,
@@ -18,27 +16,12 @@ pub(crate) struct Story {
 pub(crate) fn run(root: &Path, mirror: Option<&Path>, story: Story) -> Result<()> {
     prerequisites::check()?;
     models::run(root, mirror)?;
-    println!("\nBuilding the server (the first time takes some minutes):");
-    cargo(root, &["build", "--release", "--package", "server"], None)
-        .context("the server could not be built; the compiler's words are above.\nWhy")?;
-
-    // Wherever cargo was told to put it.
-    let metadata = MetadataCommand::new()
-        .current_dir(root)
-        .no_deps()
-        .exec()
-        .context("asking cargo where it built the server")?;
-    let surety = metadata.target_directory.join("release").join("surety");
-    ensure!(
-        surety.is_file(),
-        "the build left no program at {surety}; does `crates/server` still name it `surety`?"
-    );
-
-    let mut command = Command::new(surety.as_std_path());
+    let surety = server::build(root)?;
+    let mut command = Command::new(&surety);
     command.current_dir(root).args(arguments(&story));
     // Becoming the server, instead of waiting for it, lets Ctrl-C and the exit status through untouched.
     let error = command.exec();
-    Err(error).with_context(|| format!("starting {surety}"))
+    Err(error).with_context(|| format!("starting {}", surety.display()))
 }
 
 fn arguments(story: &Story) -> Vec<String> {

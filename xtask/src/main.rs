@@ -4,11 +4,13 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "tasks talk to a person at a terminal")]
 
+mod bench;
 mod checks;
 mod codegen;
 mod demo;
 mod models;
 mod prerequisites;
+mod server;
 mod steps;
 mod tidy;
 
@@ -17,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -77,10 +79,24 @@ enum Task {
         #[command(flatten)]
         mirror: Mirror,
     },
+    /// Measure: time from a capture to its decision, beside a Python pipeline on the same pictures
+    Bench {
+        /// What is measured
+        #[arg(value_enum)]
+        what: Measurement,
+        #[command(flatten)]
+        mirror: Mirror,
+    },
     /// Check the house rules: who may use whom, file sizes, names, dependencies
     Tidy,
     /// Write what is generated from code: `docs/openapi.json`
     Codegen,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Measurement {
+    /// From a capture received to its decision, split by stage
+    Pay,
 }
 
 #[derive(Args)]
@@ -119,6 +135,7 @@ fn run(task: &Task) -> Result<()> {
             let advisories = if *offline { checks::Advisories::LeftOut } else { checks::Advisories::Checked };
             checks::ci(&root, mirror.folder(), advisories)
         }
+        Task::Bench { what: Measurement::Pay, mirror } => bench::pay(&root, mirror.folder()),
         Task::Tidy => tidy::run(&root),
         Task::Codegen => codegen::run(&root),
     }

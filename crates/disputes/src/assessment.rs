@@ -58,7 +58,7 @@ pub struct Facts {
     pub p_wrong_then: Option<Probability>,
     /// The same, over everyone enrolled and under today's calibration; none where the capture is gone.
     pub p_wrong_now: Option<Probability>,
-    /// Mean liveness of the frames; none where no liveness model was installed.
+    /// The least liveness of the frames; none where no liveness model was installed.
     pub liveness: Option<f64>,
     /// Somebody who fits better.
     pub better_match: Option<BetterMatch>,

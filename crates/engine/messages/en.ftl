@@ -12,10 +12,13 @@ face-enabled = Face payment is switched on. You can switch it off at any time, a
 face-frozen = Face payment is switched off. Nobody can pay with your face until you switch it on again with your PIN.
 face-deleted = You withdrew your consent: your face was deleted. You can still pay with PIN and code.
 payment-debited = { $amount } paid by face at { $shop }, { $city }. Recognised by your face{ $checks }{ $p_wrong }, among { $searched } faces. Not you? Tap "not me".
-payment-stopped = We stopped a payment of { $amount } at { $shop }, { $city }: somebody there looked like you but could not show to be you. You were not debited. If it was you, pay with your PIN instead.
+payment-stopped = We stopped a payment of { $amount } at { $shop }, { $city }. You were not debited. If it was you, pay with your PIN instead.
     { $why ->
-        [check_failed] What was typed did not match your account.
-       *[other] The face alone was not sure enough.
+        [check_failed] Somebody there looked like you, and what was typed did not match your account.
+        [not_enabled] Somebody there looked like you, and your face payment is switched off.
+        [not_live] What the camera saw did not look like a living face.
+        [over_day_limit] Your limit for face payments of the day is reached.
+       *[other] Somebody there looked like you, but the face alone was not sure enough.
     }
 payment-reversed = { $amount } is back in your account: the shop took the payment back.
 confirm-payment = Are you paying { $amount } at { $shop }, { $city } right now? Answer yes only if it is you. (Question { $confirmation })

@@ -12,10 +12,13 @@ face-enabled = 刷脸支付已开通。您可随时一键关闭，立即生效�
 face-frozen = 刷脸支付已关闭。在您用支付密码重新开启之前，任何人都无法用您的脸付款。
 face-deleted = 您已撤回同意，人脸信息已删除。您仍可用支付密码和付款码付款。
 payment-debited = 您在{ $city }「{ $shop }」刷脸支付 { $amount }。识别方式：人脸{ $checks }{ $p_wrong }，共比对 { $searched } 张人脸。不是您本人？请点「不是我」。
-payment-stopped = 我们拦下了{ $city }「{ $shop }」的一笔 { $amount } 付款：有人长得像您，但无法证明是您本人。您没有被扣款。如果是您本人，请改用支付密码付款。
+payment-stopped = 我们拦下了{ $city }「{ $shop }」的一笔 { $amount } 付款。您没有被扣款。如果是您本人，请改用支付密码付款。
     { $why ->
-        [check_failed] 现场输入的信息与您的账户不符。
-       *[other] 仅凭人脸不够确定。
+        [check_failed] 现场有人长得像您，但输入的信息与您的账户不符。
+        [not_enabled] 现场有人长得像您，而您的刷脸支付处于关闭状态。
+        [not_live] 摄像头看到的不像是真人。
+        [over_day_limit] 您今天的刷脸支付额度已用完。
+       *[other] 现场有人长得像您，但仅凭人脸不够确定。
     }
 payment-reversed = { $amount } 已退回您的账户：商家撤销了这笔付款。
 confirm-payment = 您现在是否在{ $city }「{ $shop }」支付 { $amount }？只有本人操作时才选「是」。（问题编号 { $confirmation }）

@@ -106,7 +106,7 @@ impl Engine {
     /// How the capture looks today over everybody enrolled; none where it was not kept.
     fn today(&self, records: &Records) -> Result<Option<Certainty>, Error> {
         let Some(template) = self.probe(records.payment.session)? else { return Ok(None) };
-        let probe = Probe { template: &template, frames: records.frames };
+        let probe = Probe { template: &template, frames: records.frames, each: &[] };
         let scene = Scene { terminal: &records.terminal, at: records.payment.at };
         self.certainty_today(&probe, scene, records.payment.payer).map(Some)
     }

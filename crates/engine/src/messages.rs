@@ -65,7 +65,9 @@ fn argument(bundle: &Bundle, name: &str, value: &Value) -> FluentValue<'static> 
         Value::Number(number) if name == "p_wrong" => {
             let p = number.as_f64().and_then(Probability::new).unwrap_or(Probability::ONE);
             let mut args = FluentArgs::new();
-            args.set("n", format!("{:.0}", 1.0 / p.value().max(1e-12)));
+            // Nobody is helped by more than a million million.
+            let p = Probability::new(p.value().max(1e-12)).unwrap_or(p);
+            args.set("n", p.one_in().trim_start_matches("1 in ").to_owned());
             phrase(bundle, "sure-to", &args).unwrap_or_default().into()
         }
         Value::Number(number) => number.to_string().into(),
@@ -113,9 +115,9 @@ mod tests {
             "checks": ["last_four"], "p_wrong": 2.5e-7, "searched": 100_010,
         });
         let debit = message("payment_debited", args);
-        expect!["¥106.64 paid by face at Lihua, Xi'an. Recognised by your face and the last four digits of your phone, sure to 1 in 4000000, among 100010 faces. Not you? Tap \"not me\"."]
+        expect!["¥106.64 paid by face at Lihua, Xi'an. Recognised by your face and the last four digits of your phone, sure to 1 in 4,000,000, among 100010 faces. Not you? Tap \"not me\"."]
             .assert_eq(&render(&debit, Language::En));
-        expect!["您在Xi'an「Lihua」刷脸支付 ¥106.64。识别方式：人脸、手机号后四位，误认概率不超过 4000000 分之一，共比对 100010 张人脸。不是您本人？请点「不是我」。"]
+        expect!["您在Xi'an「Lihua」刷脸支付 ¥106.64。识别方式：人脸、手机号后四位，误认概率不超过 4,000,000 分之一，共比对 100010 张人脸。不是您本人？请点「不是我」。"]
             .assert_eq(&render(&debit, Language::Zh));
     }
 

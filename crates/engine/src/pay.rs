@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use anyhow::{Context as _, anyhow};
+use face::FaceEvidence;
 use ledger::{Account, Purpose, Transfer};
 use risk::{Case, Check, Passed, Refusal, Verdict};
 use serde_json::json;
@@ -18,7 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::callers::TerminalCaller;
 use crate::engine::{Context, Engine, FRAMES_PAY, Message, Timings, record, tell};
-use crate::enrolment::{mean_liveness, same_face};
+use crate::enrolment::same_face;
 use crate::orders::payable;
 use crate::payers::{count_pin, verify_pin};
 use crate::recognise::{Probe, Recognition, Scene};
@@ -82,8 +83,11 @@ impl Engine {
         let template = Template::fuse(&templates).map_err(anyhow::Error::new)?;
         let count = u32::try_from(frames.len()).expect("the number of frames was checked");
         let scene = Scene { terminal: &terminal, at: ctx.now };
-        let recognition =
-            self.recognise(&Probe { template: &template, frames: count }, scene, &mut timings)?;
+        let recognition = self.recognise(
+            &Probe { template: &template, frames: count, each: &templates },
+            scene,
+            &mut timings,
+        )?;
 
         let start = Instant::now();
         let capture = CaptureId::generate(ctx.now, ctx.random);
@@ -116,7 +120,7 @@ impl Engine {
             let (_, mut session) = Self::waiting_for_capture(tx, ctx, caller, (id, nonce))?;
             let order = tx.order(session.order)?.ok_or(Rejected::order())?;
             tx.insert_capture(&row)?;
-            let liveness = mean_liveness(&seen);
+            let liveness = least_liveness(&seen);
             let recognition = &recognition;
             let attempt = Attempt {
                 session: &mut session,
@@ -445,6 +449,13 @@ fn face_enabled(tx: &Tx<'_>, payer: PayerId) -> bool {
 fn set_state(tx: &Tx<'_>, session: &mut SessionRow, state: &SessionState) -> Result<(), Error> {
     session.state = state_json(state);
     tx.update_session(session).map_err(Error::from)
+}
+
+/// Of the frame that looks least alive: one frame of a photograph among live ones is enough to deceive. None where
+/// no liveness model is installed.
+fn least_liveness(seen: &[FaceEvidence]) -> Option<f64> {
+    let scores: Option<Vec<f64>> = seen.iter().map(|face| face.frame.liveness.map(|p| p.value())).collect();
+    scores?.into_iter().reduce(f64::min)
 }
 
 fn last_liveness(tx: &Tx<'_>, session: SessionId) -> Result<Option<f64>, Error> {

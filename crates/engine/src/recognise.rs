@@ -31,18 +31,7 @@ const _: () = assert!(FAMILIAR_MAX as usize <= gallery::NAMED_MAX);
 #[serde(tag = "rule", rename_all = "snake_case")]
 pub(crate) enum Recognition {
     /// Everybody was compared.
-    Posterior {
-        /// All that the certainty depends on.
-        input: PosteriorInput,
-        /// How sure we are.
-        certainty: Certainty,
-        /// Has the best candidate, or one that fits nearly as well, a recorded look-alike?
-        look_alike: bool,
-        /// Upper bound of how often a stranger reaches the best candidate's score, inflation included.
-        fmr: f64,
-        /// Is the best candidate's face payment on?
-        enabled: bool,
-    },
+    Posterior(Box<ByFace>),
     /// The old rules: nobody was compared before the digits came.
     AwaitingDigits,
     /// The old rules: those whose number ends in the typed digits were compared.
@@ -54,6 +43,23 @@ pub(crate) enum Recognition {
     },
 }
 
+/// What the face alone said, over everybody enrolled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ByFace {
+    /// All that the certainty depends on.
+    pub(crate) input: PosteriorInput,
+    /// How sure we are.
+    pub(crate) certainty: Certainty,
+    /// Has the best candidate, or one that fits nearly as well, a recorded look-alike?
+    look_alike: bool,
+    /// Upper bound of how often a stranger reaches the best candidate's score, inflation included.
+    fmr: f64,
+    /// Does each frame, by itself, point to the best candidate?
+    frames_agree: bool,
+    /// Is the best candidate's face payment on?
+    enabled: bool,
+}
+
 /// Where and when.
 #[derive(Clone, Copy)]
 pub(crate) struct Scene<'a> {
@@ -63,26 +69,28 @@ pub(crate) struct Scene<'a> {
 
 /// What a terminal's frames became.
 pub(crate) struct Probe<'a> {
+    /// The mean of the frames.
     pub(crate) template: &'a Template,
+    /// How many frames it is the mean of.
     pub(crate) frames: u32,
+    /// Each by itself, where they are still known.
+    pub(crate) each: &'a [Template],
 }
 
 impl Recognition {
     /// The best candidate.
     pub(crate) fn best(&self) -> Option<PayerId> {
         match self {
-            Self::Posterior { input: _, certainty, look_alike: _, fmr: _, enabled: _ } => {
-                certainty.best.map(|best| best.payer)
-            }
+            Self::Posterior(by_face) => by_face.certainty.best.map(|best| best.payer),
             Self::AwaitingDigits => None,
             Self::Narrowed { best, searched: _ } => best.map(|(payer, _)| payer),
         }
     }
 
     /// How many faces were compared.
-    pub(crate) const fn searched(&self) -> u64 {
+    pub(crate) fn searched(&self) -> u64 {
         match self {
-            Self::Posterior { input: _, certainty, look_alike: _, fmr: _, enabled: _ } => certainty.searched,
+            Self::Posterior(by_face) => by_face.certainty.searched,
             Self::AwaitingDigits => 0,
             Self::Narrowed { best: _, searched } => *searched,
         }
@@ -91,13 +99,12 @@ impl Recognition {
     /// What the face says, for the verdict.
     pub(crate) fn face(&self) -> Face {
         match self {
-            Self::Posterior { input: _, certainty, look_alike, fmr, enabled: _ } => {
-                certainty.best.map_or(Face::Nobody, |best| Face::Posterior {
-                    ln_odds: best.ln_odds,
-                    fmr: *fmr,
-                    look_alike: *look_alike,
-                })
-            }
+            Self::Posterior(by_face) => by_face.certainty.best.map_or(Face::Nobody, |best| Face::Posterior {
+                ln_odds: best.ln_odds,
+                fmr: by_face.fmr,
+                look_alike: by_face.look_alike,
+                frames_agree: by_face.frames_agree,
+            }),
             Self::AwaitingDigits => Face::Nobody,
             Self::Narrowed { best, searched: _ } => {
                 best.map_or(Face::Nobody, |(_, score)| Face::Similarity { score: score.value() })
@@ -106,9 +113,9 @@ impl Recognition {
     }
 
     /// Is the best candidate's face payment on?
-    pub(crate) const fn enabled(&self) -> bool {
+    pub(crate) fn enabled(&self) -> bool {
         match self {
-            Self::Posterior { input: _, certainty: _, look_alike: _, fmr: _, enabled } => *enabled,
+            Self::Posterior(by_face) => by_face.enabled,
             Self::AwaitingDigits => false,
             // The old search looks only at those who may pay.
             Self::Narrowed { best, searched: _ } => best.is_some(),
@@ -126,13 +133,14 @@ impl Engine {
     ) -> Result<Recognition, Error> {
         match &self.policy.recognition {
             Rule::NarrowedByLastFour { threshold: _ } => Ok(Recognition::AwaitingDigits),
-            Rule::Posterior(_) => self.recognise_among_all(probe, scene, timings),
+            Rule::Posterior(rule) => self.recognise_among_all(rule, probe, scene, timings),
         }
     }
 
     /// Compares with everybody enrolled, those with face payment off included: they may stand there too.
     fn recognise_among_all(
         &self,
+        rule: &risk::Certainty,
         probe: &Probe<'_>,
         scene: Scene<'_>,
         timings: &mut Timings,
@@ -157,7 +165,17 @@ impl Engine {
         let look_alike = self.has_look_alike(&certainty)?;
         let fmr = self.stranger_rate(&certainty, &input)?;
         timings.posterior = start.elapsed();
-        Ok(Recognition::Posterior { input, certainty, look_alike, fmr, enabled })
+        let start = Instant::now();
+        let frames_agree = self.frames_agree(rule, &certainty, probe)?;
+        timings.search += start.elapsed();
+        Ok(Recognition::Posterior(Box::new(ByFace {
+            input,
+            certainty,
+            look_alike,
+            fmr,
+            frames_agree,
+            enabled,
+        })))
     }
 
     /// The inputs of the posterior: candidates and everybody else with their priors.
@@ -278,6 +296,29 @@ impl Engine {
         let fusion = Fusion { gallery_pictures: best.pictures, probe_frames: input.frames };
         let model = self.calibration.score_model(fusion).map_err(anyhow::Error::new)?;
         Ok((model.fmr(best.score).value() * input.impostor_inflation).min(1.0))
+    }
+
+    /// Does each frame, by itself, point to the best candidate, with a score that strangers hardly reach? The mean
+    /// of a capture can hide that one of its frames shows somebody else.
+    fn frames_agree(
+        &self,
+        rule: &risk::Certainty,
+        certainty: &Certainty,
+        probe: &Probe<'_>,
+    ) -> Result<bool, Error> {
+        let Some(best) = certainty.terms.first() else { return Ok(true) };
+        let alone = Fusion { gallery_pictures: best.pictures, probe_frames: 1 };
+        let model = self.calibration.score_model(alone).map_err(anyhow::Error::new)?;
+        for frame in probe.each {
+            let query = Query { probe: frame, filter: Filter::default(), top: 1, named: &[] };
+            let search = self.gallery.search(&query).map_err(anyhow::Error::new)?;
+            let points =
+                |hit: &Hit| hit.payer == best.payer && model.fmr(hit.score).value() <= rule.frame_fmr_max;
+            if !search.hits.first().is_some_and(points) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Has the best candidate, or one that fits nearly as well, a recorded look-alike?

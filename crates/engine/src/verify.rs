@@ -233,9 +233,8 @@ fn decisions_replay(tx: &Tx<'_>, books: &Books, calibration: &Calibration) -> Re
                 "{at}: made under calibration {}, which is not this one",
                 decision.calibration
             ));
-        } else if let Recognition::Posterior { input, certainty, look_alike: _, fmr: _, enabled: _ } =
-            &recognition
-            && posterior(calibration, input).context("replaying a posterior")? != *certainty
+        } else if let Recognition::Posterior(by_face) = &recognition
+            && posterior(calibration, &by_face.input).context("replaying a posterior")? != by_face.certainty
         {
             faults.push(format!("{at}: another certainty"));
         }

@@ -52,6 +52,9 @@ pub struct Certainty {
     /// Without a strong factor, the score itself must be one that strangers reach at most this often, whatever place
     /// and habits say: a thief chooses where to stand.
     pub fmr_max: f64,
+    /// Each frame by itself must reach a score that strangers reach at most this often, or a strong factor is
+    /// needed: frames of two people can be mixed into one capture.
+    pub frame_fmr_max: f64,
     /// Similarity of two enrolled faces from which on both always need a strong factor.
     pub look_alike_from: f64,
     /// How habits and devices raise the prior of a candidate.
@@ -83,7 +86,7 @@ pub struct Tier {
     pub strong_factor: bool,
 }
 
-/// What liveness allows, for the mean over the frames of a capture.
+/// What liveness allows, for the frame of a capture that looks least alive.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Liveness {
@@ -275,6 +278,10 @@ impl Certainty {
             "recognition.refuse_above lies strictly between 0 and 1",
         )?;
         require(self.fmr_max > 0.0 && self.fmr_max < 1e-3, "recognition.fmr_max is above 0 and below 1e-3")?;
+        require(
+            self.frame_fmr_max > 0.0 && self.frame_fmr_max < 1e-2,
+            "recognition.frame_fmr_max is above 0 and below 1e-2",
+        )?;
         require(
             (-1.0..=1.0).contains(&self.look_alike_from),
             "recognition.look_alike_from is a cosine, between -1 and 1",

@@ -15,7 +15,12 @@ fn legacy_policy() -> Policy {
 fn case(minor: i64, p_wrong: f64) -> Case {
     Case {
         amount: Amount::new(minor, Currency::CNY),
-        face: Face::Posterior { ln_odds: ((1.0 - p_wrong) / p_wrong).ln(), fmr: 1e-10, look_alike: false },
+        face: Face::Posterior {
+            ln_odds: ((1.0 - p_wrong) / p_wrong).ln(),
+            fmr: 1e-10,
+            look_alike: false,
+            frames_agree: true,
+        },
         enabled: true,
         liveness: Some(0.9),
         passed: Vec::new(),
@@ -52,7 +57,7 @@ fn the_way_to_a_debit() {
     assert_eq!(walk(&policy, case(20_000, 0.5)), "last_four full_phone pin approve");
     assert_eq!(walk(&policy, case(20_000, 0.95)), "not_recognised");
     assert_eq!(walk(&policy, case(100_001, 1e-12)), "pin approve");
-    assert_eq!(walk(&policy, Case { liveness: Some(0.5), ..case(100, 1e-12) }), "pin approve");
+    assert_eq!(walk(&policy, Case { liveness: Some(0.45), ..case(100, 1e-12) }), "pin approve");
     assert_eq!(walk(&policy, Case { liveness: None, ..case(100, 1e-12) }), "pin approve");
     assert_eq!(walk(&policy, Case { liveness: Some(0.1), ..case(100, 1e-12) }), "not_live");
     assert_eq!(walk(&policy, Case { liveness: Some(f64::NAN), ..case(100, 1e-12) }), "not_live");
@@ -60,11 +65,13 @@ fn the_way_to_a_debit() {
     assert_eq!(walk(&policy, Case { spent_one_factor_minor: 99_901, ..case(100, 1e-12) }), "pin approve");
     assert_eq!(walk(&policy, Case { spent_minor: 499_901, ..case(100, 1e-12) }), "over_day_limit");
     assert_eq!(walk(&policy, Case { face: Face::Nobody, ..case(100, 1e-12) }), "not_recognised");
-    let twin = Face::Posterior { ln_odds: 30.0, fmr: 1e-10, look_alike: true };
+    let twin = Face::Posterior { ln_odds: 30.0, fmr: 1e-10, look_alike: true, frames_agree: true };
     assert_eq!(walk(&policy, Case { face: twin, ..case(100, 1e-12) }), "pin approve");
-    let common = Face::Posterior { ln_odds: 30.0, fmr: 1e-7, look_alike: false };
+    let common = Face::Posterior { ln_odds: 30.0, fmr: 1e-7, look_alike: false, frames_agree: true };
     assert_eq!(walk(&policy, Case { face: common, ..case(100, 1e-12) }), "pin approve");
-    let broken = Face::Posterior { ln_odds: f64::NAN, fmr: 1e-10, look_alike: false };
+    let mixed = Face::Posterior { ln_odds: 30.0, fmr: 1e-10, look_alike: false, frames_agree: false };
+    assert_eq!(walk(&policy, Case { face: mixed, ..case(100, 1e-12) }), "pin approve");
+    let broken = Face::Posterior { ln_odds: f64::NAN, fmr: 1e-10, look_alike: false, frames_agree: true };
     assert_eq!(walk(&policy, Case { face: broken, ..case(100, 1e-12) }), "not_recognised");
 }
 
@@ -95,6 +102,7 @@ fn a_policy_that_makes_no_sense_is_refused() {
         ("impostor_inflation = 10.0", "impostor_inflation = 0.5"),
         ("p_wrong_max = 1e-6", "p_wrong_max = 0.5"),
         ("fmr_max = 1e-8", "fmr_max = 0.01"),
+        ("frame_fmr_max = 1e-6", "frame_fmr_max = 0.0"),
         ("up_to_minor = 100000", "up_to_minor = 10000"),
         ("p_match_other = 0.01", "p_match_other = 0.0"),
         ("check = \"full_phone\"", "check = \"last_four\""),
@@ -116,7 +124,7 @@ proptest! {
     fn doubt_never_helps(minor in 1..200_000_i64, a in -40.0..40.0_f64, b in -40.0..40.0_f64, live in 0.0..1.0_f64) {
         let policy = default_policy();
         let at = |ln_odds| {
-            let face = Face::Posterior { ln_odds, fmr: 1e-10, look_alike: false };
+            let face = Face::Posterior { ln_odds, fmr: 1e-10, look_alike: false, frames_agree: true };
             matches!(
                 decide(&policy, &Case { face, liveness: Some(live), ..case(minor, 0.5) }),
                 Verdict::Approve { p_wrong: _, reasons: _ }

@@ -19,6 +19,8 @@ pub enum Face {
         fmr: f64,
         /// The candidate or somebody who fits nearly as well has a recorded look-alike.
         look_alike: bool,
+        /// Does each frame, by itself, point to the candidate? A mean can hide that one frame shows somebody else.
+        frames_agree: bool,
     },
     /// The similarity of the best candidate among those the digits chose.
     Similarity {
@@ -45,7 +47,8 @@ pub struct Case {
     pub face: Face,
     /// Is the best candidate's face payment switched on?
     pub enabled: bool,
-    /// Mean liveness over the frames; none where no model is installed.
+    /// The least liveness of the frames, since one frame of a photograph is enough to deceive; none where no model is
+    /// installed.
     pub liveness: Option<f64>,
     /// Checks passed so far in this attempt.
     pub passed: Vec<Passed>,
@@ -73,6 +76,8 @@ pub enum Reason {
     LookAlike,
     /// The face alone, whatever place and habits say, is not rare enough: a thief chooses where to stand.
     StrangersReachThis,
+    /// A frame, by itself, does not point to the candidate.
+    FramesDisagree,
     /// Liveness is doubtful.
     LivenessDoubtful,
     /// No liveness model is installed.
@@ -171,12 +176,14 @@ fn decide_by_threshold(threshold: f64, case: &Case) -> Verdict {
         Face::Similarity { score } if score >= threshold => refuse(Refusal::NotEnabled, None),
         Face::Nobody
         | Face::Similarity { score: _ }
-        | Face::Posterior { ln_odds: _, fmr: _, look_alike: _ } => refuse(Refusal::NotRecognised, None),
+        | Face::Posterior { ln_odds: _, fmr: _, look_alike: _, frames_agree: _ } => {
+            refuse(Refusal::NotRecognised, None)
+        }
     }
 }
 
 fn decide_by_posterior(policy: &Policy, certainty: &crate::Certainty, case: &Case) -> Verdict {
-    let Face::Posterior { ln_odds, fmr, look_alike } = case.face else {
+    let Face::Posterior { ln_odds, fmr, look_alike, frames_agree } = case.face else {
         return refuse(Refusal::NotRecognised, None);
     };
     if ln_odds.is_nan() || fmr.is_nan() {
@@ -203,6 +210,9 @@ fn decide_by_posterior(policy: &Policy, certainty: &crate::Certainty, case: &Cas
     }
     if look_alike {
         reasons.push(Reason::LookAlike);
+    }
+    if !frames_agree {
+        reasons.push(Reason::FramesDisagree);
     }
     if fmr > certainty.fmr_max {
         reasons.push(Reason::StrangersReachThis);

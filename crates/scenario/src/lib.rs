@@ -1,1 +1,21 @@
-//! scenario
+//! Stories as text, played against a real server process over HTTP with real photographs.
+//!
+//! A story is a Gherkin file in `scenarios/`. [`play`] starts `surety`, does what each step says through the
+//! public interface, compares what came back with what the story promises, and tells in plain words what
+//! happened. The tests and `surety demo` play the same files.
+//!
+//! Invariant: whatever a step does, a terminal, a shop, a payer's phone or the operator's staff could do. Nothing
+//! here reaches into the server or its database.
+#![forbid(unsafe_code)]
+
+mod client;
+mod pattern;
+mod play;
+mod server;
+mod steps;
+mod world;
+
+pub use client::{CallError, Client, RawCall, Reply};
+pub use play::{Event, Played, Report, Settings, play};
+pub use server::{Server, Start, seed, verify};
+pub use world::Address;

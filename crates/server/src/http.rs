@@ -77,6 +77,7 @@ pub(crate) fn router(engine: Arc<Engine>) -> Result<Router> {
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn(body::take_small))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
         .layer(middleware::from_fn(observe::observe))
         .with_state(App { engine, metrics }))

@@ -61,7 +61,18 @@ impl Probability {
             return "none".to_owned();
         }
         let n = (1.0 / self.0).round();
-        if n < 1e15 { format!("1 in {n:.0}") } else { format!("1 in {n:.1e}") }
+        if n >= 1e15 {
+            return format!("1 in {n:.1e}");
+        }
+        let digits = format!("{n:.0}");
+        let mut grouped = String::with_capacity(digits.len().saturating_mul(2));
+        for (at, digit) in digits.chars().enumerate() {
+            if at > 0 && digits.len().saturating_sub(at).is_multiple_of(3) {
+                grouped.push(',');
+            }
+            grouped.push(digit);
+        }
+        format!("1 in {grouped}")
     }
 }
 
@@ -76,5 +87,24 @@ impl TryFrom<f64> for Probability {
 impl From<Probability> for f64 {
     fn from(p: Probability) -> Self {
         p.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_probabilities_as_people_read_them() {
+        let one_in = |p: f64| Probability::new(p).unwrap().one_in();
+        assert_eq!(one_in(1e-6), "1 in 1,000,000");
+        assert_eq!(one_in(0.5), "1 in 2");
+        assert_eq!(one_in(1.0), "1 in 1");
+        assert_eq!(one_in(0.0), "none");
+        assert_eq!(one_in(1.0 / 123_456.0), "1 in 123,456");
+        assert_eq!(one_in(1e-18), "1 in 1.0e18");
+        assert_eq!(Probability::new(1.1), None);
+        assert_eq!(Probability::new(f64::NAN), None);
+        assert!((Score::new(f64::NAN).value() + 1.0).abs() < 1e-12);
     }
 }

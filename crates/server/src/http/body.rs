@@ -4,6 +4,8 @@ use axum::body::{Body as RawBody, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::DeserializeOwned;
@@ -67,6 +69,20 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
     }
 }
 
+/// Reads a small body before anything is decided about the request. A refusal that leaves a body unread makes the
+/// connection end, and the caller's next request on it fails for no reason the caller could know.
+pub(crate) async fn take_small(request: Request, next: Next) -> Response {
+    let small = content_length(request.headers()).is_some_and(|length| length <= PLAIN_BYTES_MAX);
+    if !small {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    match bytes(body, PLAIN_BYTES_MAX).await {
+        Ok(bytes) => next.run(Request::from_parts(parts, RawBody::from(bytes))).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
 async fn read<T: DeserializeOwned>(request: Request, bytes_max: usize) -> Result<T, Problem> {
     let (parts, body) = request.into_parts();
     let declared = content_length(&parts.headers);
@@ -86,6 +102,10 @@ async fn read<T: DeserializeOwned>(request: Request, bytes_max: usize) -> Result
             "media_type",
             "send JSON, with the header Content-Type: application/json",
         ));
+    }
+    // Serde reads structs from arrays as well; by position, which nobody means.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "body_malformed", "the body is no JSON object"));
     }
     // The error's text names fields and types of our own, and a position; never what was sent.
     serde_json::from_slice(&bytes).map_err(|error| {

@@ -1,0 +1,77 @@
+//! Every sentence a story may use, with what it does. A `{}` stands for a value.
+
+mod disputes;
+mod paying;
+mod people;
+mod platform;
+
+use anyhow::Result;
+
+use crate::pattern::Args;
+use crate::world::World;
+
+/// Does one step; tells what happened, one line a thing.
+pub(crate) type DoStep = fn(&mut World<'_>, &Args<'_>) -> Result<Vec<String>>;
+
+pub(crate) const STEPS: &[(&str, DoStep)] = &[
+    // The platform
+    ("a platform with {} enrolled accounts", platform::seeded),
+    ("the rules in {} are in force", platform::rules),
+    ("the power is cut and comes back", platform::power_cut),
+    ("these shops:", platform::shops),
+    ("the operator puts {} yuan into the reserve", platform::fund_reserve),
+    ("the reserve holds {} yuan", platform::reserve_holds),
+    ("the books are right", platform::books_are_right),
+    // People and their own phones
+    ("these people, registered but never enrolled:", people::registered),
+    ("these people, enrolled from their own phones with {} and {}:", people::enrolled),
+    ("{} tops up {} yuan", people::top_up),
+    ("{} has {} yuan", people::has),
+    ("{}'s phone is seen at home", people::phone_at_home),
+    ("{} agrees to the consent text", people::consents),
+    ("{} sends the pictures {} and {}", people::sends_pictures),
+    ("{} types the code that came to the phone", people::confirms),
+    ("{} types a wrong code {} times", people::confirms_wrongly),
+    ("{} withdraws the consent", people::withdraws),
+    ("{} freezes face payment", people::freezes),
+    ("{} tries to unfreeze face payment with PIN {}", people::unfreezes),
+    ("{}'s face payment is {}", people::face_is),
+    ("{} is told of an attempt that was stopped", people::told_of_stop),
+    // At a terminal
+    ("whoever pays looks at the terminal as in {} and {}", paying::looks),
+    ("{} wants to pay {} yuan at {}", paying::wants_to_pay),
+    ("the terminal asks for {}", paying::asks_for),
+    ("{} types {} at the terminal", paying::types),
+    ("{} answers truly whatever is asked, at most {} questions", paying::answers_truly),
+    ("{} types {} for the last four digits, and otherwise what is her own", paying::guesses),
+    ("{} yuan are debited from {}", paying::debited),
+    ("nobody is debited", paying::nobody_debited),
+    ("the terminal shows {}", paying::shows),
+    ("{} is told at once of the debit, with {}", paying::told_of_debit),
+    ("{} tries every way to enable a face from its terminal", paying::tries_to_enable),
+    ("every way is refused", paying::every_way_refused),
+    // When an answer is lost
+    ("the terminal asks what became of the attempt", paying::asks_again),
+    ("the terminal reverses the order", paying::reverses),
+    ("the same order is to be paid again", paying::pays_again),
+    ("the same capture is sent again", paying::replays_capture),
+    ("a capture is sent with a nonce nobody gave out", paying::stale_nonce),
+    ("the terminal of {} asks about the attempt", paying::other_terminal),
+    ("it is refused with {}", paying::refused_with),
+    // Disputes
+    ("{} taps \"not me\"", disputes::not_me),
+    ("{} has the money back within {} seconds", disputes::money_back),
+    ("the evidence weighs against the debit:", disputes::evidence),
+    ("investigators see that {} fits better", disputes::better_match),
+    ("{} is not told that {} fits better", disputes::not_told),
+    ("{} contests with the words: {}", disputes::contests),
+    ("staff finds {}: {}", disputes::finds),
+    ("staff closes the case", disputes::closes),
+    ("{} was told, in this order:", disputes::timeline),
+    ("{} can see who looked at the evidence", disputes::accesses),
+];
+
+/// What a step tells when there is one thing to tell.
+fn tell(line: impl Into<String>) -> Vec<String> {
+    vec![line.into()]
+}

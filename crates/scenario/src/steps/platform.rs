@@ -1,0 +1,93 @@
+//! The operator's side: starting, rules, shops, the reserve, the books.
+
+use anyhow::{Result, bail};
+use api::{Funding, NewMerchant, NewMerchantReply, NewTerminal, NewTerminalReply};
+use types::{Amount, GeoPoint, Place};
+
+use super::tell;
+use crate::pattern::{Args, Row, say, say_all};
+use crate::server;
+use crate::world::{Shop, World};
+
+/// The rules a platform starts with.
+const FIRST_RULES: &str = "default.toml";
+
+pub(super) fn seeded(world: &mut World<'_>, args: &Args<'_>) -> Result<Vec<String>> {
+    let accounts = world.settings.accounts_override.map_or_else(|| args.number(0), Ok)?;
+    let seeded = world.seed(accounts)?;
+    let started = world.start(FIRST_RULES)?;
+    Ok(vec![
+        format!("{accounts} synthetic accounts after {:.1} s", seeded.as_secs_f64()),
+        format!(
+            "The platform listens at {} after {:.1} s",
+            world.anybody()?.base_url(),
+            started.as_secs_f64()
+        ),
+    ])
+}
+
+pub(super) fn rules(world: &mut World<'_>, args: &Args<'_>) -> Result<Vec<String>> {
+    let policy = args.text(0);
+    if world.policy() == policy {
+        return Ok(tell("They are already"));
+    }
+    let took = world.start(policy)?;
+    Ok(tell(format!("The platform was restarted with {policy} in {:.1} s", took.as_secs_f64())))
+}
+
+pub(super) fn power_cut(world: &mut World<'_>, _args: &Args<'_>) -> Result<Vec<String>> {
+    let policy = world.policy().to_owned();
+    world.cut_power()?;
+    let took = world.start(&policy)?;
+    Ok(tell(format!("Killed without warning; it listens again after {:.1} s", took.as_secs_f64())))
+}
+
+/// The columns `city`, `address`, `latitude` and `longitude`.
+pub(super) fn place(row: &Row<'_>) -> Result<Place> {
+    let point = GeoPoint::new(row.get("latitude")?.parse()?, row.get("longitude")?.parse()?)?;
+    Ok(Place { city: row.get("city")?.to_owned(), address: row.get("address")?.to_owned(), point })
+}
+
+pub(super) fn shops(world: &mut World<'_>, args: &Args<'_>) -> Result<Vec<String>> {
+    let staff = world.staff()?;
+    let mut told = Vec::new();
+    for row in args.rows()? {
+        let (name, place) = (row.get("shop")?.to_owned(), place(&row)?);
+        let city = place.city.clone();
+        let merchant: NewMerchantReply =
+            staff.post("/v1/merchants", &NewMerchant { name: name.clone(), city: city.clone() })?;
+        let path = format!("/v1/merchants/{}/terminals", merchant.merchant_id);
+        let terminal: NewTerminalReply =
+            staff.post(&path, &NewTerminal { label: "till 1".to_owned(), place })?;
+        told.push(format!("{name} in {city}, with terminal {}", terminal.terminal_id));
+        world.add_shop(Shop {
+            name,
+            city,
+            merchant_id: merchant.merchant_id,
+            merchant_key: merchant.api_key,
+            terminal_id: terminal.terminal_id,
+            terminal_key: terminal.api_key,
+        });
+    }
+    Ok(told)
+}
+
+pub(super) fn fund_reserve(world: &mut World<'_>, args: &Args<'_>) -> Result<Vec<String>> {
+    let funding = Funding { transfer_id: world.next_transfer(), amount: args.yuan(0)? };
+    let balance: Amount = world.staff()?.post("/v1/reserve/fundings", &funding)?;
+    Ok(tell(format!("The reserve holds {}", say(balance))))
+}
+
+pub(super) fn reserve_holds(world: &mut World<'_>, args: &Args<'_>) -> Result<Vec<String>> {
+    let expected = args.yuan(0)?;
+    let found: Vec<Amount> = world.staff()?.get("/v1/reserve")?;
+    if found != [expected] {
+        bail!("expected {}, found {}", say(expected), say_all(&found));
+    }
+    Ok(Vec::new())
+}
+
+pub(super) fn books_are_right(world: &mut World<'_>, _args: &Args<'_>) -> Result<Vec<String>> {
+    let table = server::verify(&world.settings.surety, &world.data())?;
+    Ok(table.lines().map(str::to_owned).collect())
+}

@@ -1,0 +1,238 @@
+//! A running server with one of everything: shop, terminal, payer with a face, a debit under dispute, an order that
+//! can be paid, an attempt that waits for its capture, an enrolment that waits for its code.
+
+use std::path::{Path, PathBuf};
+
+use api::{
+    Capture, Check, ConfirmEnrolment, Consent, ConsentText, DisputeView, EnrolmentView, Funding, Language,
+    MessageList, NewEnrolment, NewMerchant, NewMerchantReply, NewOrder, NewPayer, NewPayerReply, NewSession,
+    NewSessionReply, NewTerminal, NewTerminalReply, NotMe, OrderView, SessionView, Stage, StepUp,
+};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use scenario::{CallError, Client, Server, Start};
+use tempfile::TempDir;
+use types::{
+    Amount, Currency, DisputeId, EnrolmentId, GeoPoint, MerchantId, OrderId, PayerId, PaymentId, Place,
+    TerminalId, TransferId,
+};
+
+pub(crate) const PHONE: &str = "+8613700010311";
+pub(crate) const PIN: &str = "918204";
+const FACE: &str = "P001";
+
+pub(crate) fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+pub(crate) fn models() -> PathBuf {
+    fetched("var/models", "face_recognition_sface_2021dec.onnx")
+}
+
+pub(crate) fn samples() -> PathBuf {
+    fetched("var/samples", "P010/studio_portrait.jpg")
+}
+
+fn fetched(folder: &str, proof: &str) -> PathBuf {
+    let folder = workspace().join(folder);
+    assert!(folder.join(proof).is_file(), "{proof} is not in {}: run `cargo xtask models`", folder.display());
+    folder
+}
+
+/// A photograph as the interface takes it.
+pub(crate) fn picture(name: &str) -> String {
+    STANDARD.encode(std::fs::read(samples().join(FACE).join(format!("{name}.jpg"))).unwrap())
+}
+
+pub(crate) fn yuan(fen: i64) -> Amount {
+    Amount::new(fen, Currency::CNY)
+}
+
+pub(crate) fn transfer(number: u128) -> TransferId {
+    TransferId::from_bits(number)
+}
+
+pub(crate) fn home() -> Place {
+    let point = GeoPoint::new(30.2460, 120.1551).unwrap();
+    Place { city: "Hangzhou".to_owned(), address: "5 West Lake Road".to_owned(), point }
+}
+
+pub(crate) struct Fixture {
+    // Dropped first, so that the server has stopped when its folder goes.
+    pub(crate) server: Server,
+    _folder: TempDir,
+    pub(crate) anybody: Client,
+    pub(crate) staff: Client,
+    pub(crate) merchant: Client,
+    pub(crate) terminal: Client,
+    pub(crate) payer: Client,
+    pub(crate) merchant_id: MerchantId,
+    pub(crate) terminal_id: TerminalId,
+    pub(crate) payer_id: PayerId,
+    /// Waits for its code.
+    pub(crate) enrolment_id: EnrolmentId,
+    pub(crate) enrolment_code: String,
+    /// Paid and under dispute.
+    pub(crate) paid: Attempt,
+    pub(crate) payment_id: PaymentId,
+    pub(crate) dispute_id: DisputeId,
+    /// Can be paid; its attempt waits for the capture.
+    pub(crate) open: Attempt,
+}
+
+pub(crate) struct Attempt {
+    pub(crate) order_id: OrderId,
+    pub(crate) session: NewSessionReply,
+}
+
+impl Fixture {
+    pub(crate) fn new() -> Self {
+        Self::with_models(&models())
+    }
+
+    pub(crate) fn with_models(models: &Path) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let server = Server::start(&Start {
+            surety: env!("CARGO_BIN_EXE_surety").into(),
+            data: folder.path().join("data"),
+            models: models.to_owned(),
+            policy: None,
+            listen: "127.0.0.1:0".to_owned(),
+            log: folder.path().join("server.log"),
+        })
+        .unwrap();
+        let anybody = server.client();
+        let staff = anybody.with_key(server.staff_key());
+
+        let shop = NewMerchant { name: "Lantern Deli".to_owned(), city: "Hangzhou".to_owned() };
+        let shop: NewMerchantReply = staff.post("/v1/merchants", &shop).unwrap();
+        let till = NewTerminal { label: "till 1".to_owned(), place: home() };
+        let till: NewTerminalReply =
+            staff.post(&format!("/v1/merchants/{}/terminals", shop.merchant_id), &till).unwrap();
+        let person: NewPayerReply = anybody.post("/v1/payers", &new_payer(PHONE)).unwrap();
+        let (merchant, terminal) = (anybody.with_key(&shop.api_key), anybody.with_key(&till.api_key));
+        let payer = anybody.with_key(&person.device_key);
+        fund(&staff, person.payer_id);
+
+        enrol(&payer, true);
+        let paid = attempt(&merchant, &terminal, till.terminal_id, "paid");
+        let payment_id = pay(&terminal, &paid);
+        let not_me = NotMe { words: "not me".to_owned(), freeze: false };
+        let dispute: DisputeView =
+            payer.post(&format!("/v1/me/payments/{payment_id}/not-me"), &not_me).unwrap();
+        let (enrolment_id, enrolment_code) = enrol(&payer, false);
+        let open = attempt(&merchant, &terminal, till.terminal_id, "open");
+        Self {
+            server,
+            _folder: folder,
+            anybody,
+            staff,
+            merchant,
+            terminal,
+            payer,
+            merchant_id: shop.merchant_id,
+            terminal_id: till.terminal_id,
+            payer_id: person.payer_id,
+            enrolment_id,
+            enrolment_code,
+            paid,
+            payment_id,
+            dispute_id: dispute.dispute_id,
+            open,
+        }
+    }
+
+    /// The process is there and well.
+    pub(crate) fn assert_alive(&self, after: &str) {
+        let _: serde_json::Value =
+            self.anybody.get("/health").unwrap_or_else(|e| panic!("after {after}: {e}"));
+    }
+}
+
+pub(crate) fn new_payer(phone: &str) -> NewPayer {
+    NewPayer {
+        name: "Wang Wei".to_owned(),
+        phone: phone.parse().unwrap(),
+        pin: PIN.to_owned(),
+        language: Language::En,
+        home: home(),
+    }
+}
+
+fn fund(staff: &Client, payer: PayerId) {
+    let reserve = Funding { transfer_id: transfer(1), amount: yuan(1_000_000) };
+    let _: Amount = staff.post("/v1/reserve/fundings", &reserve).unwrap();
+    let top_up = Funding { transfer_id: transfer(2), amount: yuan(50_000) };
+    let _: Amount = staff.post(&format!("/v1/payers/{payer}/top-ups"), &top_up).unwrap();
+}
+
+fn enrol(payer: &Client, confirm: bool) -> (EnrolmentId, String) {
+    let text: ConsentText = payer.get("/v1/consent-text").unwrap();
+    let _: serde_json::Value = payer.post("/v1/me/consent", &Consent { version: text.version }).unwrap();
+    let pictures = NewEnrolment { frames: vec![picture("studio_portrait"), picture("amateur_posture")] };
+    let enrolment: EnrolmentView = payer.post("/v1/me/enrolments", &pictures).unwrap();
+    let inbox: MessageList = payer.get("/v1/me/messages").unwrap();
+    let message = inbox.messages.into_iter().find(|message| message.kind == "enrolment_code").unwrap();
+    let code = message.value.unwrap();
+    if confirm {
+        let path = format!("/v1/me/enrolments/{}/confirm", enrolment.enrolment_id);
+        let _: EnrolmentView = payer.post(&path, &ConfirmEnrolment { code: code.clone() }).unwrap();
+    }
+    (enrolment.enrolment_id, code)
+}
+
+pub(crate) fn new_order(terminal_id: TerminalId, number: &str) -> NewOrder {
+    NewOrder {
+        out_trade_no: number.to_owned(),
+        terminal_id,
+        amount: yuan(2_000),
+        description: "noodles".to_owned(),
+    }
+}
+
+pub(crate) fn attempt(
+    merchant: &Client,
+    terminal: &Client,
+    terminal_id: TerminalId,
+    number: &str,
+) -> Attempt {
+    let order: OrderView = merchant.post("/v1/orders", &new_order(terminal_id, number)).unwrap();
+    let order_id = order.order_id;
+    let session: NewSessionReply = terminal.post("/v1/capture-sessions", &NewSession { order_id }).unwrap();
+    Attempt { order_id, session }
+}
+
+pub(crate) fn capture(attempt: &Attempt) -> Capture {
+    let frames = vec![picture("studio_posture"), picture("amateur_selfie")];
+    Capture { nonce: attempt.session.nonce.clone(), frames }
+}
+
+/// The payer stands at the terminal, and answers what is asked until nothing is.
+pub(crate) fn answer_all(terminal: &Client, attempt: &Attempt) -> Result<Stage, CallError> {
+    let path = format!("/v1/capture-sessions/{}", attempt.session.session_id);
+    let mut view: SessionView = terminal.post(&format!("{path}/capture"), &capture(attempt))?;
+    while let Stage::AwaitingCheck { ask } = view.state {
+        let answer = match ask {
+            Check::LastFour => &PHONE[PHONE.len() - 4..],
+            Check::FullPhone => PHONE,
+            Check::Pin => PIN,
+            Check::OwnDevice => panic!("the PIN comes first, and is right"),
+        };
+        let step_up =
+            StepUp { nonce: attempt.session.nonce.clone(), check: ask, answer: Some(answer.to_owned()) };
+        view = terminal.post(&format!("{path}/step-up"), &step_up)?;
+    }
+    Ok(view.state)
+}
+
+fn pay(terminal: &Client, attempt: &Attempt) -> PaymentId {
+    match answer_all(terminal, attempt).unwrap() {
+        Stage::Approved { payment_id, payer_name: _ } => payment_id,
+        other @ (Stage::AwaitingCapture
+        | Stage::AwaitingCheck { ask: _ }
+        | Stage::Refused { code: _, detail: _ }
+        | Stage::Expired) => {
+            panic!("not approved: {other:?}")
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Tests of the whole: the real `surety` process, over HTTP, with the real models and photographs.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it did"
+)]
+
+mod bad_input;
+mod bad_pictures;
+mod database;
+mod fixture;
+mod models_missing;
+mod openapi;
+mod operations;
+mod privacy;
+mod replays;
+mod stories;

@@ -1,0 +1,185 @@
+//! Every operation of the interface: whose key it takes, and a body that would be right.
+
+use serde_json::{Value, json};
+
+use crate::fixture::{Fixture, capture, home, new_order, new_payer, transfer, yuan};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Staff,
+    Merchant,
+    Terminal,
+    Payer,
+}
+
+impl Role {
+    pub(crate) const ALL: [Self; 4] = [Self::Staff, Self::Merchant, Self::Terminal, Self::Payer];
+}
+
+pub(crate) struct Operation {
+    pub(crate) method: &'static str,
+    /// As in the document, with `{}` for every parameter.
+    pub(crate) path: &'static str,
+    /// None: it takes no key.
+    pub(crate) roles: &'static [Role],
+    /// None: it takes no body.
+    pub(crate) body: Option<Value>,
+    /// Fields that may be left out.
+    pub(crate) optional: &'static [&'static str],
+}
+
+impl Operation {
+    /// The path with ids that exist.
+    pub(crate) fn path_in(&self, fixture: &Fixture) -> String {
+        self.path_with(|folder| existing(fixture, folder))
+    }
+
+    /// The path with `id` of the folder it stands in for every parameter.
+    pub(crate) fn path_with(&self, id: impl Fn(&str) -> String) -> String {
+        let (path, query) = self.path.split_once('?').unwrap_or((self.path, ""));
+        let mut filled = String::new();
+        let mut folder = "";
+        for segment in path.split('/').skip(1) {
+            filled.push('/');
+            if segment == "{}" {
+                filled.push_str(&id(folder))
+            } else {
+                filled.push_str(segment)
+            }
+            folder = segment;
+        }
+        if query.is_empty() { filled } else { format!("{filled}?{query}") }
+    }
+
+    pub(crate) fn has_parameter(&self) -> bool {
+        self.path.contains("{}")
+    }
+
+    pub(crate) fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+}
+
+fn existing(fixture: &Fixture, folder: &str) -> String {
+    match folder {
+        "merchants" => fixture.merchant_id.to_string(),
+        "payers" => fixture.payer_id.to_string(),
+        "orders" => fixture.open.order_id.to_string(),
+        "capture-sessions" => fixture.open.session.session_id.to_string(),
+        "enrolments" => fixture.enrolment_id.to_string(),
+        "payments" => fixture.payment_id.to_string(),
+        "disputes" => fixture.dispute_id.to_string(),
+        // No question was put to the payer's device: a well-formed id of none.
+        "confirmations" => unknown(folder),
+        other => panic!("whose ids stand in /{other}/?"),
+    }
+}
+
+/// A well-formed id that nobody has.
+pub(crate) fn unknown(folder: &str) -> String {
+    let prefix = match folder {
+        "merchants" => "mer",
+        "payers" => "payer",
+        "orders" => "ord",
+        "capture-sessions" => "ses",
+        "enrolments" => "enr",
+        "payments" => "pay",
+        "disputes" => "dis",
+        "confirmations" => "cnf",
+        other => panic!("whose ids stand in /{other}/?"),
+    };
+    format!("{prefix}_0192f0c1aaaa7aaaaaaaaaaaaaaaaaaa")
+}
+
+fn get(path: &'static str, roles: &'static [Role]) -> Operation {
+    Operation { method: "GET", path, roles, body: None, optional: &[] }
+}
+
+fn post(path: &'static str, roles: &'static [Role], body: Value) -> Operation {
+    Operation { method: "POST", path, roles, body: Some(body), optional: &[] }
+}
+
+fn post_empty(path: &'static str, roles: &'static [Role]) -> Operation {
+    Operation { method: "POST", path, roles, body: None, optional: &[] }
+}
+
+/// The whole interface. A test holds it against the document that the server serves.
+pub(crate) fn all(fixture: &Fixture) -> Vec<Operation> {
+    let mut operations = public();
+    operations.extend(staff());
+    operations.extend(shop(fixture));
+    operations.extend(payer(fixture));
+    operations
+}
+
+fn public() -> Vec<Operation> {
+    vec![
+        get("/health", &[]),
+        get("/metrics", &[]),
+        get("/v1/consent-text", &[]),
+        post("/v1/payers", &[], json!(new_payer("+8613700099999"))),
+    ]
+}
+
+fn staff() -> Vec<Operation> {
+    const STAFF: &[Role] = &[Role::Staff];
+    let funding = json!({ "transfer_id": transfer(77), "amount": yuan(100) });
+    vec![
+        post("/v1/merchants", STAFF, json!({ "name": "Panda Toys", "city": "Chengdu" })),
+        post("/v1/merchants/{}/terminals", STAFF, json!({ "label": "till 2", "place": home() })),
+        post("/v1/reserve/fundings", STAFF, funding.clone()),
+        get("/v1/reserve", STAFF),
+        post("/v1/payers/{}/top-ups", STAFF, funding),
+        get("/v1/disputes", STAFF),
+        get("/v1/disputes/{}", STAFF),
+        post_empty("/v1/disputes/{}/gather", STAFF),
+        get("/v1/disputes/{}/evidence?purpose=dispute", STAFF),
+        post("/v1/disputes/{}/finding", STAFF, json!({ "finding": "other", "note": "because" })),
+        post_empty("/v1/disputes/{}/compensation", STAFF),
+        post("/v1/disputes/{}/recovery", STAFF, json!({ "transfer_id": transfer(78) })),
+        post_empty("/v1/disputes/{}/close", STAFF),
+        get("/v1/capture-sessions/{}/decisions?purpose=dispute", STAFF),
+    ]
+}
+
+fn shop(fixture: &Fixture) -> Vec<Operation> {
+    const MERCHANT: &[Role] = &[Role::Merchant];
+    const TERMINAL: &[Role] = &[Role::Terminal];
+    const EITHER: &[Role] = &[Role::Merchant, Role::Terminal];
+    let nonce = &fixture.open.session.nonce;
+    let step_up = json!({ "nonce": nonce, "check": "pin", "answer": "000000" });
+    vec![
+        post("/v1/orders", MERCHANT, json!(new_order(fixture.terminal_id, "new"))),
+        get("/v1/orders/{}", EITHER),
+        post_empty("/v1/orders/{}/reverse", EITHER),
+        get("/v1/merchant/balances", MERCHANT),
+        post("/v1/disputes/{}/statement", MERCHANT, json!({ "stance": "contest", "text": "it was her" })),
+        post("/v1/capture-sessions", TERMINAL, json!({ "order_id": fixture.open.order_id })),
+        post("/v1/capture-sessions/{}/capture", TERMINAL, json!(capture(&fixture.open))),
+        Operation { optional: &["answer"], ..post("/v1/capture-sessions/{}/step-up", TERMINAL, step_up) },
+        get("/v1/capture-sessions/{}", TERMINAL),
+    ]
+}
+
+fn payer(fixture: &Fixture) -> Vec<Operation> {
+    const PAYER: &[Role] = &[Role::Payer];
+    let not_me = json!({ "words": "not me", "freeze": false });
+    let confirm = json!({ "code": fixture.enrolment_code });
+    vec![
+        get("/v1/me", PAYER),
+        get("/v1/me/messages", PAYER),
+        get("/v1/me/payments", PAYER),
+        get("/v1/me/payments/{}", PAYER),
+        post("/v1/me/consent", PAYER, json!({ "version": "another" })),
+        Operation { method: "DELETE", path: "/v1/me/consent", roles: PAYER, body: None, optional: &[] },
+        post("/v1/me/enrolments", PAYER, json!({ "frames": capture(&fixture.open).frames })),
+        post("/v1/me/enrolments/{}/confirm", PAYER, confirm),
+        post("/v1/me/face/freeze", PAYER, json!({})),
+        post("/v1/me/face/unfreeze", PAYER, json!({ "pin": "000000" })),
+        post("/v1/me/device-location", PAYER, json!({ "point": home().point })),
+        post("/v1/me/confirmations/{}", PAYER, json!({ "yes": true })),
+        Operation { optional: &["words", "freeze"], ..post("/v1/me/payments/{}/not-me", PAYER, not_me) },
+        get("/v1/me/disputes/{}", PAYER),
+        get("/v1/me/accesses", PAYER),
+    ]
+}

@@ -1,0 +1,43 @@
+//! `cargo xtask bench`: the product's own measurements, beside what a user would pick instead.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{models, prerequisites, server};
+
+/// What the Python pipeline is made of, pinned so that two runs compare the same things.
+const PYTHON_PACKAGES: [&str; 3] =
+    ["onnxruntime==1.32.0", "numpy==2.4.6", "opencv-python-headless==5.0.0.93"];
+
+/// `surety bench pay` beside a Python pipeline in a virtual environment under `var/`.
+pub(crate) fn pay(root: &Path, mirror: Option<&Path>) -> Result<()> {
+    prerequisites::check()?;
+    models::run(root, mirror)?;
+    let python = python(root)?;
+    let surety = server::build(root)?;
+    let mut command = Command::new(surety);
+    command.current_dir(root).args(["bench", "pay", "--python"]).arg(python);
+    let status = command.status().context("starting the measurement")?;
+    ensure!(status.success(), "the measurement ended with {status}");
+    Ok(())
+}
+
+fn python(root: &Path) -> Result<PathBuf> {
+    let folder = root.join("var").join("bench-python");
+    let python = folder.join("bin").join("python");
+    if !python.exists() {
+        run(Command::new("python3").args(["-m", "venv"]).arg(&folder), "apt-get install -y python3-venv")?;
+    }
+    let mut install = Command::new(&python);
+    install.args(["-m", "pip", "install", "--quiet"]).args(PYTHON_PACKAGES);
+    run(&mut install, "look at pip's words above")?;
+    Ok(python)
+}
+
+fn run(command: &mut Command, advice: &str) -> Result<()> {
+    let status = command.status().with_context(|| format!("starting {command:?}"))?;
+    ensure!(status.success(), "{command:?} ended with {status}; {advice}");
+    Ok(())
+}
