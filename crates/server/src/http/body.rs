@@ -69,17 +69,24 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
     }
 }
 
-/// Reads a small body before anything is decided about the request. A refusal that leaves a body unread makes the
-/// connection end, and the caller's next request on it fails for no reason the caller could know.
+/// Reads a small body before anything is decided about the request, and a body of unsaid length as if it were
+/// small. A refusal that leaves a body unread makes the connection end, and the caller's next request on it fails
+/// for no reason the caller could know.
 pub(crate) async fn take_small(request: Request, next: Next) -> Response {
-    let small = content_length(request.headers()).is_some_and(|length| length <= PLAIN_BYTES_MAX);
-    if !small {
+    if content_length(request.headers()).is_some_and(|length| length > PLAIN_BYTES_MAX) {
         return next.run(request).await;
     }
+    let said = request.headers().contains_key(header::CONTENT_LENGTH);
     let (parts, body) = request.into_parts();
     match bytes(body, PLAIN_BYTES_MAX).await {
         Ok(bytes) => next.run(Request::from_parts(parts, RawBody::from(bytes))).await,
-        Err(problem) => problem.into_response(),
+        Err(problem) if said => problem.into_response(),
+        Err(_) => Problem::new(
+            StatusCode::LENGTH_REQUIRED,
+            "length_required",
+            "send a Content-Length header with a body of this size",
+        )
+        .into_response(),
     }
 }
 
