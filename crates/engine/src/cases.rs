@@ -7,7 +7,7 @@ use gallery::Status;
 use ledger::{Account, Purpose, Transfer};
 use serde_json::json;
 use store::{AccessRow, DisputeRow, EvidenceRow, Language, MessageRow, PaymentState, Tx};
-use types::{DisputeId, EventId, PayerId, PaymentId, SessionId, TransferId};
+use types::{Amount, DisputeId, EventId, PayerId, PaymentId, SessionId, TransferId};
 
 use crate::callers::{MerchantCaller, OwnDevice, StaffCaller};
 use crate::engine::{Context, Engine, Message, record, tell, text_field};
@@ -142,11 +142,26 @@ impl Engine {
             let last = gathered.last().ok_or(disputes::Rejected::NoEvidence)?;
             let command = Command::SettleCompensation {
                 authorisation_proven: last.assessment.authorisation_proven,
-                automatic_limit: self.policy.amount(self.policy.compensation.automatic_up_to_minor),
+                automatic_limit: self.automatic_limit(tx)?,
                 transfer: TransferId::generate(ctx.now, ctx.random),
             };
             Self::advance(tx, ctx, (id, SURETY), command)
         })
+    }
+
+    /// What is paid without a second person: the policy's limit, or what the reserve still holds. What it cannot
+    /// pay stays owed until somebody fills it.
+    fn automatic_limit(&self, tx: &Tx<'_>) -> Result<Amount, Error> {
+        let held = tx.balance(Account::Reserve, self.policy.currency)?;
+        let limit = self.policy.compensation.automatic_up_to_minor;
+        if held.minor < limit {
+            tracing::warn!(
+                held = held.minor,
+                limit,
+                "the reserve holds less than the automatic limit: fill it"
+            );
+        }
+        Ok(self.policy.amount(limit.min(held.minor)))
     }
 
     /// One step of the state machine: decide, then apply, move money, record, and tell the payer.
@@ -223,7 +238,7 @@ impl Engine {
         self.store.write(|tx| {
             Self::advance(tx, ctx, (id, &staff.name), Command::Find { finding, note })?;
             if finding.payer_is_owed() {
-                let automatic_limit = self.policy.amount(self.policy.compensation.automatic_up_to_minor);
+                let automatic_limit = self.automatic_limit(tx)?;
                 let command =
                     Command::SettleCompensation { authorisation_proven: false, automatic_limit, transfer };
                 Self::advance(tx, ctx, (id, &staff.name), command)?;

@@ -98,7 +98,7 @@ impl Certainty {
         let first = certainty.terms.first().map(|term| term.payer);
         if let Some((payer, ln_odds)) = first.and_then(|payer| Some((payer, certainty.ln_odds(payer)?))) {
             certainty.best = Some(Best { payer, ln_odds });
-            certainty.p_wrong = wrong(ln_odds);
+            certainty.p_wrong = Probability::against(ln_odds);
         }
         certainty
     }
@@ -118,7 +118,7 @@ impl Certainty {
     /// person who was debited, whoever the best candidate is.
     #[must_use]
     pub fn p_other_than(&self, payer: PayerId) -> Probability {
-        self.ln_odds(payer).map_or(Probability::ONE, wrong)
+        self.ln_odds(payer).map_or(Probability::ONE, Probability::against)
     }
 
     /// The numbers a person is told.
@@ -158,18 +158,6 @@ impl RestTerm {
             },
         }
     }
-}
-
-/// 1 / (1 + odds): no difference of nearly equal numbers. A payment never rests on an underflow: the smallest
-/// positive number stands for anything below it.
-fn wrong(ln_odds: f64) -> Probability {
-    let p = if ln_odds > 0.0 {
-        let inverse = (-ln_odds).exp();
-        inverse / (1.0 + inverse)
-    } else {
-        1.0 / (1.0 + ln_odds.exp())
-    };
-    Probability::new(p.max(f64::MIN_POSITIVE)).unwrap_or(Probability::ONE)
 }
 
 /// ln of the sum of exponentials, the largest taken out first. Values are finite.

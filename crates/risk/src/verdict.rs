@@ -189,8 +189,8 @@ fn decide_by_posterior(policy: &Policy, certainty: &crate::Certainty, case: &Cas
     if ln_odds.is_nan() || fmr.is_nan() {
         return refuse(Refusal::NotRecognised, None);
     }
-    let p_face = wrong(ln_odds);
-    let p_wrong = wrong(ln_odds + ln_checks(policy, case));
+    let p_face = Probability::against(ln_odds);
+    let p_wrong = Probability::against(ln_odds + ln_checks(policy, case));
     if case.liveness.is_some_and(|score| score.is_nan() || score < policy.liveness.refuse_below) {
         return refuse(Refusal::NotLive, Some(p_wrong));
     }
@@ -260,15 +260,4 @@ fn ln_checks(policy: &Policy, case: &Case) -> f64 {
         strength.map_or(0.0, |s| (s.p_match_owner / s.p_match_other).ln())
     };
     case.passed.iter().filter(|passed| !passed.as_filter).map(|passed| ratio(passed.check)).sum()
-}
-
-/// 1 / (1 + odds), without cancellation for large odds.
-fn wrong(ln_odds: f64) -> Probability {
-    let p = if ln_odds > 0.0 {
-        let inverse = (-ln_odds).exp();
-        inverse / (1.0 + inverse)
-    } else {
-        1.0 / (1.0 + ln_odds.exp())
-    };
-    Probability::new(p).unwrap_or(Probability::ONE)
 }

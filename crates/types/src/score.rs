@@ -54,6 +54,23 @@ impl Probability {
         self.0
     }
 
+    /// The probability of the other side, from the natural logarithm of the odds of this one: `1 / (1 + odds)`,
+    /// without a difference of nearly equal numbers. Never 0: the smallest positive number stands for anything
+    /// below it. Odds that are not a number count as none at all: 1.
+    #[must_use]
+    pub fn against(ln_odds: f64) -> Self {
+        if ln_odds.is_nan() {
+            return Self::ONE;
+        }
+        let p = if ln_odds > 0.0 {
+            let inverse = (-ln_odds).exp();
+            inverse / (1.0 + inverse)
+        } else {
+            1.0 / (1.0 + ln_odds.exp())
+        };
+        Self::new(p.max(f64::MIN_POSITIVE)).unwrap_or(Self::ONE)
+    }
+
     /// `1 in N`, the way people read small probabilities: 1e-6 is 1 in 1,000,000.
     #[must_use]
     pub fn one_in(self) -> String {
@@ -103,6 +120,10 @@ mod tests {
         assert_eq!(one_in(0.0), "none");
         assert_eq!(one_in(1.0 / 123_456.0), "1 in 123,456");
         assert_eq!(one_in(1e-18), "1 in 1.0e18");
+        assert_eq!(Probability::against(f64::NAN), Probability::ONE);
+        assert_eq!(Probability::against(0.0).one_in(), "1 in 2");
+        assert!((Probability::against(40.0).value() / (-40.0_f64).exp() - 1.0).abs() < 1e-12);
+        assert!(Probability::against(1e9).value() > 0.0);
         assert_eq!(Probability::new(1.1), None);
         assert_eq!(Probability::new(f64::NAN), None);
         assert!((Score::new(f64::NAN).value() + 1.0).abs() < 1e-12);

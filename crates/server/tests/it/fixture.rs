@@ -85,22 +85,45 @@ pub(crate) struct Attempt {
     pub(crate) session: NewSessionReply,
 }
 
+/// What a test wants otherwise than usual.
+pub(crate) struct Setup {
+    pub(crate) models: PathBuf,
+    /// The text of a policy instead of the default.
+    pub(crate) policy: Option<String>,
+    pub(crate) reserve_fen: i64,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { models: models(), policy: None, reserve_fen: 1_000_000 }
+    }
+}
+
+/// A server on any free port, with its data below `folder`.
+pub(crate) fn start(folder: &Path, models: &Path) -> Start {
+    Start {
+        surety: env!("CARGO_BIN_EXE_surety").into(),
+        data: folder.join("data"),
+        models: models.to_owned(),
+        policy: None,
+        listen: "127.0.0.1:0".to_owned(),
+        log: folder.join("server.log"),
+    }
+}
+
 impl Fixture {
     pub(crate) fn new() -> Self {
-        Self::with_models(&models())
+        Self::with(&Setup::default())
     }
 
-    pub(crate) fn with_models(models: &Path) -> Self {
+    pub(crate) fn with(setup: &Setup) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let server = Server::start(&Start {
-            surety: env!("CARGO_BIN_EXE_surety").into(),
-            data: folder.path().join("data"),
-            models: models.to_owned(),
-            policy: None,
-            listen: "127.0.0.1:0".to_owned(),
-            log: folder.path().join("server.log"),
-        })
-        .unwrap();
+        let policy = setup.policy.as_ref().map(|text| {
+            let path = folder.path().join("policy.toml");
+            std::fs::write(&path, text).unwrap();
+            path
+        });
+        let server = Server::start(&Start { policy, ..start(folder.path(), &setup.models) }).unwrap();
         let anybody = server.client();
         let staff = anybody.with_key(server.staff_key());
 
@@ -112,7 +135,7 @@ impl Fixture {
         let person: NewPayerReply = anybody.post("/v1/payers", &new_payer(PHONE)).unwrap();
         let (merchant, terminal) = (anybody.with_key(&shop.api_key), anybody.with_key(&till.api_key));
         let payer = anybody.with_key(&person.device_key);
-        fund(&staff, person.payer_id);
+        fund(&staff, person.payer_id, setup.reserve_fen);
 
         enrol(&payer, true);
         let paid = attempt(&merchant, &terminal, till.terminal_id, "paid");
@@ -159,8 +182,8 @@ pub(crate) fn new_payer(phone: &str) -> NewPayer {
     }
 }
 
-fn fund(staff: &Client, payer: PayerId) {
-    let reserve = Funding { transfer_id: transfer(1), amount: yuan(1_000_000) };
+fn fund(staff: &Client, payer: PayerId, reserve_fen: i64) {
+    let reserve = Funding { transfer_id: transfer(1), amount: yuan(reserve_fen) };
     let _: Amount = staff.post("/v1/reserve/fundings", &reserve).unwrap();
     let top_up = Funding { transfer_id: transfer(2), amount: yuan(50_000) };
     let _: Amount = staff.post(&format!("/v1/payers/{payer}/top-ups"), &top_up).unwrap();

@@ -12,6 +12,8 @@ mod fixture;
 mod models_missing;
 mod openapi;
 mod operations;
+mod own_device;
 mod privacy;
 mod replays;
+mod reserve;
 mod stories;

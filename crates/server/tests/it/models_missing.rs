@@ -5,9 +5,9 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use api::{Check, SessionView, Stage};
-use scenario::{Server, Start};
+use scenario::Server;
 
-use crate::fixture::{Fixture, answer_all, capture, models};
+use crate::fixture::{Fixture, Setup, answer_all, capture, models, start};
 
 const DETECTOR: &str = "face_detection_yunet_2023mar.onnx";
 const EMBEDDER: &str = "face_recognition_sface_2021dec.onnx";
@@ -22,7 +22,7 @@ fn only(folder: &Path, names: &[&str]) {
 fn without_liveness_every_payment_asks_for_a_strong_factor() {
     let few = tempfile::tempdir().unwrap();
     only(few.path(), &[DETECTOR, EMBEDDER]);
-    let fixture = Fixture::with_models(few.path());
+    let fixture = Fixture::with(&Setup { models: few.path().to_owned(), ..Setup::default() });
     let path = format!("/v1/capture-sessions/{}/capture", fixture.open.session.session_id);
     let view: SessionView = fixture.terminal.post(&path, &capture(&fixture.open)).unwrap();
     assert_eq!(view.state, Stage::AwaitingCheck { ask: Check::Pin });
@@ -57,14 +57,6 @@ fn an_altered_model_is_not_used() {
 
 fn check_refuses_to_start(models: &Path, named: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let start = Start {
-        surety: env!("CARGO_BIN_EXE_surety").into(),
-        data: folder.path().join("data"),
-        models: models.to_owned(),
-        policy: None,
-        listen: "127.0.0.1:0".to_owned(),
-        log: folder.path().join("server.log"),
-    };
-    let error = Server::start(&start).err().map(|error| format!("{error:#}")).unwrap();
+    let error = Server::start(&start(folder.path(), models)).err().map(|error| format!("{error:#}")).unwrap();
     assert!(error.contains(named) && error.contains("cargo xtask models"), "{error}");
 }
