@@ -11,6 +11,7 @@ enrolment-failed = Face payment was not switched on: the code was wrong too ofte
 face-enabled = Face payment is switched on. You can switch it off at any time, at once.
 face-frozen = Face payment is switched off. Nobody can pay with your face until you switch it on again with your PIN.
 face-deleted = You withdrew your consent: your face was deleted. You can still pay with PIN and code.
+pin-locked = Your PIN was wrong five times and is locked for { $minutes } minutes. If this was not you, somebody is trying to pay as you: nobody was debited, and you can switch face payment off at once.
 payment-debited = { $amount } paid by face at { $shop }, { $city }. Recognised by your face{ $checks }{ $p_wrong }, among { $searched } faces. Not you? Tap "not me".
 payment-stopped = We stopped a payment of { $amount } at { $shop }, { $city }. You were not debited. If it was you, pay with your PIN instead.
     { $why ->

@@ -188,7 +188,7 @@ impl Engine {
             session.digits_attempts += u32::from(step.check != Check::OwnDevice);
             if step.check == Check::Pin {
                 let payer = recognition.best().ok_or_else(|| anyhow!("a PIN was asked of nobody"))?;
-                right = count_pin(tx, payer, right)?.is_ok();
+                right = count_pin(tx, ctx, payer, right)?.is_ok();
             }
             let event = json!({ "event": "step_up_answered", "check": step.check, "right": right });
             record(tx, ctx, &caller.terminal.to_string(), &session.id, event)?;

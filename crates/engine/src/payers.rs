@@ -9,7 +9,10 @@ use serde_json::json;
 use store::{
     FaceState, KeyRow, Language, MessageRow, PayerRow, PaymentRow, PaymentState, Scope, TraceRow, Tx,
 };
-use types::{Amount, ConfirmationId, DisputeId, GeoPoint, PayerId, PaymentId, PhoneNumber, Place, Timestamp};
+use types::{
+    Amount, ConfirmationId, DisputeId, GeoPoint, PayerId, PaymentId, PhoneNumber, Place, SignedDuration,
+    Timestamp,
+};
 use zeroize::Zeroizing;
 
 use crate::callers::{OwnDevice, new_secret};
@@ -18,7 +21,9 @@ use crate::rejected::{Error, Rejected};
 use crate::sessions::Recognised;
 
 /// Wrong PINs in a row after which the PIN is locked.
-pub(crate) const PIN_FAILURES_MAX: u32 = 5;
+const PIN_FAILURES_MAX: u32 = 5;
+/// For how long. Five guesses in half an hour find one PIN in a million in eleven years.
+const PIN_LOCK: SignedDuration = SignedDuration::from_mins(30);
 const LIST_MAX: u32 = 100;
 
 /// An account to open.
@@ -94,6 +99,7 @@ impl Engine {
             phone_index: self.keyring.blind_index("phone", contact.phone.reveal()),
             pin_hash: Some(pin_hash),
             pin_failures: 0,
+            pin_locked_until: None,
             language: new.language,
             home_city,
             home: new.home.point,
@@ -204,7 +210,7 @@ impl Engine {
         }
         let right = verify_pin(&row, pin)?;
         let outcome: Result<(), Rejected> = self.store.write(|tx| {
-            if let Err(refusal) = count_pin(tx, device.payer, right)? {
+            if let Err(refusal) = count_pin(tx, ctx, device.payer, right)? {
                 return Ok(Err(refusal));
             }
             tx.set_face(device.payer, FaceState::Enabled)?;
@@ -276,12 +282,25 @@ pub(crate) fn verify_pin(row: &PayerRow, pin: &str) -> Result<bool, Error> {
 }
 
 /// Counts an attempt in the transaction that acts on it, so that parallel guesses share one counter.
-pub(crate) fn count_pin(tx: &Tx<'_>, payer: PayerId, right: bool) -> anyhow::Result<Result<(), Rejected>> {
+pub(crate) fn count_pin(
+    tx: &Tx<'_>,
+    ctx: &mut Context<'_>,
+    payer: PayerId,
+    right: bool,
+) -> anyhow::Result<Result<(), Rejected>> {
     let row = tx.payer(payer)?.ok_or_else(|| anyhow!("{payer} has vanished"))?;
-    if row.pin_failures >= PIN_FAILURES_MAX {
+    if row.pin_locked_until.is_some_and(|until| ctx.now < until) {
         return Ok(Err(Rejected::PinLocked));
     }
-    tx.set_pin_failures(payer, if right { 0 } else { row.pin_failures + 1 })?;
+    let failures = if right { 0 } else { row.pin_failures + 1 };
+    if failures < PIN_FAILURES_MAX {
+        tx.set_pin_failures(payer, failures, None)?;
+    } else {
+        tx.set_pin_failures(payer, 0, Some(ctx.now + PIN_LOCK))?;
+        record(tx, ctx, "surety", &payer, json!({ "event": "pin_locked" }))?;
+        let args = json!({ "minutes": PIN_LOCK.as_mins() });
+        tell(tx, ctx, payer, Message { kind: "pin_locked", args, reference: payer.to_string() })?;
+    }
     Ok(if right { Ok(()) } else { Err(Rejected::PinWrong) })
 }
 

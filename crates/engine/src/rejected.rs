@@ -89,7 +89,7 @@ pub enum Rejected {
     #[error("the PIN is wrong")]
     PinWrong,
     /// Too many wrong PINs.
-    #[error("the PIN is locked after too many wrong ones; ask the operator to unlock it")]
+    #[error("the PIN is locked for half an hour after too many wrong ones; try again later")]
     PinLocked,
     /// The terminal may not take payments.
     #[error("this terminal is suspended; ask the operator")]

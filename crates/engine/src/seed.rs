@@ -102,6 +102,7 @@ impl Engine {
             phone_index: self.keyring.blind_index("phone", contact.phone.reveal()),
             pin_hash: None,
             pin_failures: 0,
+            pin_locked_until: None,
             language: Language::Zh,
             home_city: city.to_owned(),
             home,

@@ -37,6 +37,7 @@ CREATE TABLE payers (
     phone_index BLOB NOT NULL UNIQUE,
     pin_hash TEXT,
     pin_failures INTEGER NOT NULL DEFAULT 0,
+    pin_locked_until INTEGER,
     language TEXT NOT NULL CHECK (language IN ('zh', 'en')),
     home_city TEXT NOT NULL,
     home_latitude REAL NOT NULL,

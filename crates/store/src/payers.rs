@@ -60,6 +60,8 @@ pub struct PayerRow {
     pub pin_hash: Option<String>,
     /// Wrong PINs in a row.
     pub pin_failures: u32,
+    /// Until when the PIN is not taken; none when it is.
+    pub pin_locked_until: Option<Timestamp>,
     /// What the payer reads.
     pub language: Language,
     /// Where the payer lives.
@@ -211,12 +213,20 @@ impl Tx<'_> {
         self.execute_one("UPDATE payers SET face = ?2 WHERE id = ?1", &[text(id), face.name().into()])
     }
 
-    /// Sets the count of wrong PINs in a row.
+    /// Sets the count of wrong PINs in a row, and until when the PIN is not taken.
     ///
     /// # Errors
     /// The database fails.
-    pub fn set_pin_failures(&self, id: PayerId, failures: u32) -> Result<()> {
-        self.execute_one("UPDATE payers SET pin_failures = ?2 WHERE id = ?1", &[text(id), failures.into()])
+    pub fn set_pin_failures(
+        &self,
+        id: PayerId,
+        failures: u32,
+        locked_until: Option<Timestamp>,
+    ) -> Result<()> {
+        self.execute_one(
+            "UPDATE payers SET pin_failures = ?2, pin_locked_until = ?3 WHERE id = ?1",
+            &[text(id), failures.into(), locked_until.into()],
+        )
     }
 
     /// Adds a consent.
@@ -417,6 +427,7 @@ fn read_payer(row: &Row<'_>) -> Result<PayerRow> {
         phone_index: row.fingerprint("phone_index")?,
         pin_hash: row.optional_string("pin_hash")?,
         pin_failures: row.count("pin_failures")?,
+        pin_locked_until: row.optional_time("pin_locked_until")?,
         language,
         home_city: row.string("home_city")?,
         home: row.point("home_latitude", "home_longitude")?,

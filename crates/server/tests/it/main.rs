@@ -13,6 +13,7 @@ mod models_missing;
 mod openapi;
 mod operations;
 mod own_device;
+mod pin;
 mod privacy;
 mod replays;
 mod reserve;
