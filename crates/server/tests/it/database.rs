@@ -20,6 +20,11 @@ impl Dump {
         Self(names.into_iter().map(|name| (name.clone(), rows(&database, &name))).collect())
     }
 
+    /// The rows of one table.
+    pub(crate) fn table(&self, name: &str) -> &[String] {
+        &self.0[name]
+    }
+
     /// Fails, naming the tables and rows that differ.
     pub(crate) fn assert_same(&self, after: &Self, what: &str) {
         let mut changes = String::new();

@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use api::PayerView;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::database::Dump;
 use crate::fixture::{Fixture, PHONE, PIN, picture};
 
 /// Every file below a folder.
@@ -49,6 +51,21 @@ fn nothing_personal_lies_in_the_clear() {
         for (what, secret) in secrets {
             assert!(!holds(&bytes, secret), "{what} lies in {}", path.display());
         }
+    }
+}
+
+/// Not only forgotten by the running process: gone from the disk, the template that waited for its code included.
+#[test]
+fn a_withdrawn_face_is_deleted() {
+    let fixture = Fixture::new();
+    let before = Dump::of(fixture.server.data());
+    assert_eq!(before.table("templates").len(), 1);
+    let view: PayerView = fixture.payer.delete("/v1/me/consent").unwrap();
+    assert_eq!(view.face, api::Face::None);
+    let after = Dump::of(fixture.server.data());
+    assert!(after.table("templates").is_empty(), "the live template is gone");
+    for enrolment in after.table("enrolments") {
+        assert!(enrolment.contains("Null"), "a template that waited is gone: {enrolment}");
     }
 }
 
