@@ -92,7 +92,9 @@ impl Store {
 
 fn configure(connection: &Connection) -> Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT).context("setting the busy timeout")?;
-    for (pragma, value) in [("journal_mode", "WAL"), ("synchronous", "FULL"), ("foreign_keys", "ON")] {
+    for (pragma, value) in
+        [("journal_mode", "WAL"), ("synchronous", "FULL"), ("foreign_keys", "ON"), ("secure_delete", "ON")]
+    {
         connection.pragma_update(None, pragma, value).with_context(|| format!("setting {pragma}"))?;
     }
     Ok(())
