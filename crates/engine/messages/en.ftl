@@ -10,10 +10,10 @@ enrolment-code = Your code to switch on face payment: { $code }. It works for { 
 enrolment-failed = Face payment was not switched on: the code was wrong too often. If this was not you, change your PIN.
 face-enabled = Face payment is switched on. You can switch it off at any time, at once.
 face-frozen = Face payment is switched off. Nobody can pay with your face until you switch it on again with your PIN.
-face-deleted = You withdrew your consent: your face was deleted. You can still pay with PIN and code.
+face-deleted = You withdrew your consent: your face was deleted. Your account and your money stay as they are.
 pin-locked = Your PIN was wrong five times and is locked for { $minutes } minutes. If this was not you, somebody is trying to pay as you: nobody was debited, and you can switch face payment off at once.
 payment-debited = { $amount } paid by face at { $shop }, { $city }. Recognised by your face{ $checks }{ $p_wrong }, among { $searched } faces. Not you? Tap "not me".
-payment-stopped = We stopped a payment of { $amount } at { $shop }, { $city }. You were not debited. If it was you, pay with your PIN instead.
+payment-stopped = We stopped a payment of { $amount } at { $shop }, { $city }. You were not debited. If it was you, pay another way.
     { $why ->
         [check_failed] Somebody there looked like you, and what was typed did not match your account.
         [not_enabled] Somebody there looked like you, and your face payment is switched off.

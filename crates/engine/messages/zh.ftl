@@ -10,10 +10,10 @@ enrolment-code = 开通刷脸支付的验证码：{ $code }，{ $minutes } 分�
 enrolment-failed = 刷脸支付未开通：验证码多次输错。如非本人操作，请修改支付密码。
 face-enabled = 刷脸支付已开通。您可随时一键关闭，立即生效。
 face-frozen = 刷脸支付已关闭。在您用支付密码重新开启之前，任何人都无法用您的脸付款。
-face-deleted = 您已撤回同意，人脸信息已删除。您仍可用支付密码和付款码付款。
+face-deleted = 您已撤回同意，人脸信息已删除。您的账户和余额不受影响。
 pin-locked = 支付密码连续输错五次，已锁定 { $minutes } 分钟。如非本人操作，说明有人试图冒用您的身份付款：您没有被扣款，可立即关闭刷脸支付。
 payment-debited = 您在{ $city }「{ $shop }」刷脸支付 { $amount }。识别方式：人脸{ $checks }{ $p_wrong }，共比对 { $searched } 张人脸。不是您本人？请点「不是我」。
-payment-stopped = 我们拦下了{ $city }「{ $shop }」的一笔 { $amount } 付款。您没有被扣款。如果是您本人，请改用支付密码付款。
+payment-stopped = 我们拦下了{ $city }「{ $shop }」的一笔 { $amount } 付款。您没有被扣款。如果是您本人，请改用其他方式付款。
     { $why ->
         [check_failed] 现场有人长得像您，但输入的信息与您的账户不符。
         [not_enabled] 现场有人长得像您，而您的刷脸支付处于关闭状态。

@@ -156,13 +156,13 @@ fn refused(why: engine::Refusal) -> api::Stage {
     use engine::Refusal;
     let (code, detail) = match why {
         Refusal::NotRecognised | Refusal::NotEnabled => {
-            ("not_recognised", "the face was not recognised; pay with PIN or code instead")
+            ("not_recognised", "the face was not recognised; pay another way")
         }
         Refusal::NotLive => {
             ("not_live", "look into the camera yourself, without a picture or screen, and try again")
         }
-        Refusal::StillUnsure => ("still_unsure", "that was not sure enough; pay with PIN or code instead"),
-        Refusal::CheckFailed => ("check_failed", "what was typed does not fit; pay with PIN or code instead"),
+        Refusal::StillUnsure => ("still_unsure", "that was not sure enough; pay another way"),
+        Refusal::CheckFailed => ("check_failed", "what was typed does not fit; pay another way"),
         Refusal::OverDayLimit => {
             ("over_day_limit", "the day's limit for face payments is reached; pay another way")
         }

@@ -3,15 +3,23 @@
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
+use axum::http::StatusCode;
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use engine::Timings;
+
+use super::problem::Problem;
 
 pub(crate) async fn observe(request: Request, next: Next) -> Response {
     let start = Instant::now();
     let method = request.method().to_string();
     let route = request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str).to_owned();
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
+    if response.status() == StatusCode::REQUEST_TIMEOUT {
+        // The time-out itself answers without a word.
+        let detail = "this took too long; ask for the state before you try again";
+        response = Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", detail).into_response();
+    }
     let (status, seconds) = (response.status().as_u16(), start.elapsed().as_secs_f64());
     let labels = [("method", method.clone()), ("route", route.clone()), ("status", status.to_string())];
     metrics::counter!("surety_http_requests_total", &labels).increment(1);
