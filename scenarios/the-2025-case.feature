@@ -98,6 +98,12 @@ Feature: The 2025 case
     And Chen Fang is told at once of the debit, with 35.50, Morning Tea House, Guangzhou
     When the same order is to be paid again
     Then it is refused with order_already_paid
+
+    # Chen Fang has look-alikes, so that she was asked for her PIN. Who has none is asked less.
+    When Liu Yang tops up 100.00 yuan
+    And Liu Yang wants to pay 12.80 yuan at Morning Tea House
+    And Liu Yang answers truly whatever is asked, at most 1 questions
+    Then 12.80 yuan are debited from Liu Yang
     And the books are right
 
   # The platform does not know the stranger at all, so that Chen Fang is the best it can think of.

@@ -86,7 +86,7 @@ fn say_liveness_is_absent(absent: &[&ModelFile]) {
     let names: Vec<&str> = absent.iter().map(|file| file.name.as_str()).collect();
     println!(
         "\nPassive liveness is absent: {} could not be had.\n\
-         Surety runs without it, but does not pretend: the policy will demand a further factor (number, PIN or\n\
+         Surety runs without it, but does not pretend: the policy will demand a strong factor (PIN or\n\
          own device) for every payment. To add it, put these files into a folder and run\n    \
          SURETY_MODEL_MIRROR=<that folder> cargo xtask models",
         names.join(" and ")
