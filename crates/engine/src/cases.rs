@@ -152,7 +152,7 @@ impl Engine {
     /// What is paid without a second person: the policy's limit, or what the reserve still holds. What it cannot
     /// pay stays owed until somebody fills it.
     fn automatic_limit(&self, tx: &Tx<'_>) -> Result<Amount, Error> {
-        let held = tx.balance(Account::Reserve, self.policy.currency)?;
+        let held = tx.available(Account::Reserve, self.policy.currency)?;
         let limit = self.policy.compensation.automatic_up_to_minor;
         if held.minor < limit {
             tracing::warn!(

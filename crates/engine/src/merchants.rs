@@ -1,6 +1,6 @@
 //! Merchants and terminals, and money from outside.
 
-use ledger::{Account, Purpose, Transfer};
+use ledger::{Account, Balance, BalanceKey, Purpose, Transfer};
 use serde_json::json;
 use store::{KeyRow, MerchantRow, Scope, TerminalRow};
 use types::{Amount, MerchantId, PayerId, Place, TerminalId, TransferId};
@@ -141,7 +141,7 @@ impl Engine {
                     json!({ "event": "money_in", "to": transfer.to }),
                 )?;
             }
-            tx.balance(transfer.to, transfer.amount.currency).map_err(Error::from)
+            tx.available(transfer.to, transfer.amount.currency).map_err(Error::from)
         })
     }
 
@@ -163,10 +163,11 @@ impl Engine {
 
     pub(crate) fn balances_of(&self, accounts: &[Account]) -> Result<Vec<Amount>, Error> {
         let all = self.store.read(|tx| tx.balances().map_err(Error::from))?;
-        Ok(all
-            .into_iter()
-            .filter(|(account, _)| accounts.contains(account))
-            .map(|(_, amount)| amount)
-            .collect())
+        let wanted = all.into_iter().filter(|(key, _)| accounts.contains(&key.account));
+        let available = |(key, balance): (BalanceKey, Balance)| {
+            let minor = balance.available_minor().map_err(anyhow::Error::new)?;
+            Ok(Amount::new(minor, key.currency))
+        };
+        wanted.map(available).collect()
     }
 }

@@ -386,7 +386,9 @@ impl Engine {
         };
         match tx.post(&transfer, ctx.now) {
             Ok(applied) => assert!(applied, "a fresh transfer is applied"),
-            Err(store::PostError::Rejected(ledger::Rejected::InsufficientFunds)) => {
+            Err(store::PostError::Rejected(ledger::Rejected::InsufficientFunds { account }))
+                if account == transfer.from =>
+            {
                 record(tx, ctx, "surety", &session.id, json!({ "event": "insufficient_funds" }))?;
                 return set_state(tx, session, &SessionState::InsufficientFunds);
             }

@@ -179,13 +179,7 @@ impl Rejected {
             Self::PaymentReversed => "payment_reversed",
             Self::PaymentDisputed => "payment_disputed",
             Self::ConfirmationAnswered => "confirmation_answered",
-            Self::Ledger(rejected) => match rejected {
-                ledger::Rejected::IdReused => "transfer_id_reused",
-                ledger::Rejected::SameAccount => "same_account",
-                ledger::Rejected::NotPositive => "amount_not_positive",
-                ledger::Rejected::InsufficientFunds => "insufficient_funds",
-                ledger::Rejected::Amount(_) => "amount_out_of_range",
-            },
+            Self::Ledger(rejected) => rejected.code(),
             Self::Dispute(rejected) => rejected.code(),
             Self::Busy => "busy",
         }
@@ -201,10 +195,7 @@ impl Rejected {
             | Self::FramesUnlike
             | Self::EnrolmentNotLive
             | Self::AmountTooLarge
-            | Self::CurrencyUnsupported
-            | Self::Ledger(
-                ledger::Rejected::SameAccount | ledger::Rejected::NotPositive | ledger::Rejected::Amount(_),
-            ) => Kind::Invalid,
+            | Self::CurrencyUnsupported => Kind::Invalid,
             Self::KeyUnknown => Kind::Unauthenticated,
             Self::WrongRole { needed: _ }
             | Self::CodeWrong
@@ -228,8 +219,8 @@ impl Rejected {
             | Self::PaymentReversed
             | Self::PaymentDisputed
             | Self::ConfirmationAnswered
-            | Self::Ledger(ledger::Rejected::IdReused | ledger::Rejected::InsufficientFunds)
             | Self::Dispute(_) => Kind::Conflict,
+            Self::Ledger(rejected) => kind_of_ledger(*rejected),
             Self::Busy => Kind::Busy,
         }
     }
@@ -268,6 +259,25 @@ impl Rejected {
 
     pub(crate) const fn confirmation() -> Self {
         Self::Unknown { what: "question", code: "confirmation_unknown" }
+    }
+}
+
+/// A command that can never be right is the caller's mistake; one that does not fit the books is a conflict.
+const fn kind_of_ledger(rejected: ledger::Rejected) -> Kind {
+    use ledger::Rejected as R;
+    match rejected {
+        R::BatchSize | R::IdRepeated | R::SameAccount | R::NotPositive | R::ExpiryPast | R::Amount(_) => {
+            Kind::Invalid
+        }
+        R::HoldUnknown => Kind::Unknown,
+        R::IdReused
+        | R::PartlyApplied
+        | R::HoldClosed
+        | R::HoldExpired
+        | R::HoldNotExpired
+        | R::AboveHold
+        | R::InsufficientFunds { account: _ }
+        | R::AboveCeiling { account: _ } => Kind::Conflict,
     }
 }
 

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context as _, Result};
 use disputes::Compensation;
 use identity::{Calibration, posterior};
-use ledger::{Account, PostedTransfer, Purpose};
+use ledger::{Account, Balance, BalanceKey, Entry, Purpose, Transfer};
 use risk::{Case, Policy, Verdict};
 use store::{DecisionRow, DisputeRow, OrderState, PaymentRow, PaymentState, Store, Tx};
-use types::{DisputeId, PaymentId};
+use types::{DisputeId, PaymentId, TransferId};
 
 use crate::recognise::Recognition;
 
@@ -24,8 +24,8 @@ pub struct CheckResult {
 }
 
 struct Books {
-    balances: Vec<(Account, types::Amount)>,
-    transfers: Vec<PostedTransfer>,
+    balances: BTreeMap<BalanceKey, Balance>,
+    entries: Vec<Entry>,
     payments: Vec<PaymentRow>,
     disputes: Vec<DisputeRow>,
     decisions: Vec<DecisionRow>,
@@ -39,15 +39,15 @@ pub fn verify(store: &Store, calibration: &Calibration) -> Result<Vec<CheckResul
     store.read(|tx| {
         let books = Books {
             balances: tx.balances()?,
-            transfers: tx.transfers()?,
+            entries: tx.entries()?.into_iter().map(|(entry, _at)| entry).collect(),
             payments: tx.payments()?,
             disputes: tx.disputes()?,
             decisions: tx.all_decisions()?,
         };
         Ok(vec![
-            balances_follow_from_transfers(&books),
+            balances_follow_from_entries(&books),
             currencies_sum_to_zero(&books),
-            nobody_is_below_the_floor(&books),
+            nobody_is_out_of_bounds(&books),
             every_debit_has_its_transfer(&books),
             orders_agree_with_debits(tx, &books)?,
             compensations_agree_with_disputes(&books),
@@ -57,32 +57,52 @@ pub fn verify(store: &Store, calibration: &Calibration) -> Result<Vec<CheckResul
     })
 }
 
-fn balances_follow_from_transfers(books: &Books) -> CheckResult {
-    let mut sums: BTreeMap<(Account, &str), i128> = BTreeMap::new();
-    for posted in &books.transfers {
-        let transfer = &posted.transfer;
-        let code = transfer.amount.currency.code();
-        *sums.entry((transfer.from, code)).or_default() -= i128::from(transfer.amount.minor);
-        *sums.entry((transfer.to, code)).or_default() += i128::from(transfer.amount.minor);
-    }
-    let mut faults = Vec::new();
-    for (account, balance) in &books.balances {
-        let sum = sums.remove(&(*account, balance.currency.code())).unwrap_or(0);
-        if sum != i128::from(balance.minor) {
-            faults.push(format!("{account}: balance {balance}, transfers sum to {sum} minor units"));
+/// What the entries alone say: every movement, and every hold that nothing closed.
+fn balances_follow_from_entries(books: &Books) -> CheckResult {
+    let mut sums: BTreeMap<BalanceKey, (i128, i128)> = BTreeMap::new();
+    let mut open: BTreeMap<TransferId, &Transfer> = BTreeMap::new();
+    for entry in &books.entries {
+        match entry {
+            Entry::Held { transfer, expires_at: _ } => {
+                open.insert(transfer.id, transfer);
+            }
+            Entry::Posted { transfer: _, hold }
+            | Entry::Voided { id: _, hold }
+            | Entry::Expired { id: _, hold } => {
+                open.remove(hold);
+            }
+            Entry::Moved(_) => {}
+        }
+        if let Some(transfer) = entry.moved() {
+            let (minor, currency) = (i128::from(transfer.amount.minor), transfer.amount.currency);
+            sums.entry(BalanceKey { account: transfer.from, currency }).or_default().0 -= minor;
+            sums.entry(BalanceKey { account: transfer.to, currency }).or_default().0 += minor;
         }
     }
+    for transfer in open.values() {
+        let key = BalanceKey { account: transfer.from, currency: transfer.amount.currency };
+        sums.entry(key).or_default().1 += i128::from(transfer.amount.minor);
+    }
+    let mut faults = Vec::new();
+    for (key, balance) in &books.balances {
+        let (posted, held) = sums.remove(key).unwrap_or_default();
+        if (i128::from(balance.posted_minor), i128::from(balance.held_minor)) != (posted, held) {
+            let BalanceKey { account, currency } = key;
+            faults
+                .push(format!("{account} {currency}: {balance:?}, but the entries say {posted} and {held}"));
+        }
+    }
+    let missing = sums.iter().filter(|(_, sum)| **sum != (0, 0));
     faults.extend(
-        sums.iter()
-            .map(|((account, code), sum)| format!("{account}: no {code} balance for {sum} minor units")),
+        missing.map(|(key, sum)| format!("{} {}: no balance for {sum:?}", key.account, key.currency)),
     );
-    CheckResult { name: "balances follow from transfers", checked: books.transfers.len(), faults }
+    CheckResult { name: "balances follow from entries", checked: books.entries.len(), faults }
 }
 
 fn currencies_sum_to_zero(books: &Books) -> CheckResult {
     let mut sums: BTreeMap<&str, i128> = BTreeMap::new();
-    for (_, balance) in &books.balances {
-        *sums.entry(balance.currency.code()).or_default() += i128::from(balance.minor);
+    for (key, balance) in &books.balances {
+        *sums.entry(key.currency.code()).or_default() += i128::from(balance.posted_minor);
     }
     let faults = sums
         .iter()
@@ -92,23 +112,25 @@ fn currencies_sum_to_zero(books: &Books) -> CheckResult {
     CheckResult { name: "debits equal credits", checked: books.balances.len(), faults }
 }
 
-fn nobody_is_below_the_floor(books: &Books) -> CheckResult {
-    let below = |(account, balance): &&(Account, types::Amount)| balance.minor < account.floor_minor();
-    let faults = books
-        .balances
-        .iter()
-        .filter(below)
-        .map(|(account, balance)| format!("{account}: {balance}"))
-        .collect();
+fn nobody_is_out_of_bounds(books: &Books) -> CheckResult {
+    let outside = |(key, balance): &(&BalanceKey, &Balance)| {
+        let account = key.account;
+        balance.available_minor().map_or(true, |available| available < account.floor_minor())
+            || balance.posted_minor > account.ceiling_minor()
+            || balance.held_minor < 0
+    };
+    let fault =
+        |(key, balance): (&BalanceKey, &Balance)| format!("{} {}: {balance:?}", key.account, key.currency);
+    let faults = books.balances.iter().filter(outside).map(fault).collect();
     CheckResult { name: "nobody is below the floor", checked: books.balances.len(), faults }
 }
 
 fn every_debit_has_its_transfer(books: &Books) -> CheckResult {
-    let mut paid: BTreeMap<PaymentId, &PostedTransfer> = BTreeMap::new();
+    let mut paid: BTreeMap<PaymentId, &Transfer> = BTreeMap::new();
     let mut reversed: BTreeSet<PaymentId> = BTreeSet::new();
     let mut faults = Vec::new();
-    for posted in &books.transfers {
-        match posted.transfer.purpose {
+    for posted in books.entries.iter().filter_map(Entry::moved) {
+        match posted.purpose {
             Purpose::Payment { payment } => {
                 if paid.insert(payment, posted).is_some() {
                     faults.push(format!("{payment} was debited twice"));
@@ -127,10 +149,10 @@ fn every_debit_has_its_transfer(books: &Books) -> CheckResult {
     }
     for payment in &books.payments {
         let agrees = paid.remove(&payment.id).is_some_and(|posted| {
-            posted.transfer.id == payment.transfer
-                && posted.transfer.amount == payment.amount
-                && posted.transfer.from == Account::Payer(payment.payer)
-                && posted.transfer.to == Account::MerchantPending(payment.merchant)
+            posted.id == payment.transfer
+                && posted.amount == payment.amount
+                && posted.from == Account::Payer(payment.payer)
+                && posted.to == Account::MerchantPending(payment.merchant)
         });
         if !agrees {
             faults.push(format!("{} has no transfer of its own amount, payer and merchant", payment.id));
@@ -163,10 +185,10 @@ fn orders_agree_with_debits(tx: &Tx<'_>, books: &Books) -> Result<CheckResult> {
 }
 
 fn compensations_agree_with_disputes(books: &Books) -> CheckResult {
-    let mut paid: BTreeMap<DisputeId, &PostedTransfer> = BTreeMap::new();
+    let mut paid: BTreeMap<DisputeId, &Transfer> = BTreeMap::new();
     let mut faults = Vec::new();
-    for posted in &books.transfers {
-        if let Purpose::Compensation { dispute } = posted.transfer.purpose
+    for posted in books.entries.iter().filter_map(Entry::moved) {
+        if let Purpose::Compensation { dispute } = posted.purpose
             && paid.insert(dispute, posted).is_some()
         {
             faults.push(format!("{dispute} was compensated twice"));
@@ -177,9 +199,9 @@ fn compensations_agree_with_disputes(books: &Books) -> CheckResult {
         let movement = paid.remove(&filing.id);
         let agrees = match row.dispute.compensation {
             Compensation::Paid { amount, transfer, at: _ } => movement.is_some_and(|posted| {
-                posted.transfer.id == transfer
-                    && posted.transfer.amount == amount
-                    && posted.transfer.to == Account::Payer(filing.payer)
+                posted.id == transfer
+                    && posted.amount == amount
+                    && posted.to == Account::Payer(filing.payer)
                     && amount == filing.amount
             }),
             Compensation::Undecided

@@ -197,26 +197,36 @@ CREATE TABLE payments (
 CREATE INDEX payments_payer ON payments (payer_id, at);
 CREATE INDEX payments_terminal ON payments (terminal_id, at);
 
+-- What follows from the entries, kept for speed. posted includes what is held; held is what open holds set aside.
 CREATE TABLE balances (
     account TEXT NOT NULL,
     currency TEXT NOT NULL,
-    minor INTEGER NOT NULL,
+    posted INTEGER NOT NULL,
+    held INTEGER NOT NULL CHECK (held >= 0),
     PRIMARY KEY (account, currency)
 );
 
-CREATE TABLE transfers (
+-- The books. Append only. A hold is closed at most once: hold_id is unique.
+CREATE TABLE entries (
     seq INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
-    from_account TEXT NOT NULL,
-    to_account TEXT NOT NULL,
-    minor INTEGER NOT NULL CHECK (minor > 0),
-    currency TEXT NOT NULL,
-    purpose TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('moved', 'held', 'posted', 'voided', 'expired')),
+    hold_id TEXT UNIQUE REFERENCES entries (id),
+    from_account TEXT,
+    to_account TEXT,
+    minor INTEGER CHECK (minor > 0),
+    currency TEXT,
+    purpose TEXT,
+    expires_at INTEGER,
     at INTEGER NOT NULL,
-    CHECK (from_account <> to_account)
+    CHECK (from_account <> to_account),
+    CHECK ((kind IN ('moved', 'held')) = (hold_id IS NULL)),
+    CHECK ((kind IN ('voided', 'expired')) = (from_account IS NULL)),
+    CHECK ((kind = 'held') = (expires_at IS NOT NULL))
 );
-CREATE INDEX transfers_from ON transfers (from_account, at);
-CREATE INDEX transfers_to ON transfers (to_account, at);
+CREATE INDEX entries_from ON entries (from_account, at);
+CREATE INDEX entries_to ON entries (to_account, at);
+CREATE INDEX entries_expires_at ON entries (expires_at) WHERE expires_at IS NOT NULL;
 
 CREATE TABLE disputes (
     id TEXT PRIMARY KEY,

@@ -5,25 +5,27 @@
 //! here they are only backed by constraints (`UNIQUE`, `CHECK`) as a second line.
 #![forbid(unsafe_code)]
 
+mod books;
 mod database;
 mod devices;
 mod disputes;
 mod merchants;
-mod money;
 mod objects;
 mod orders;
 mod payers;
+mod payments;
 mod records;
 mod value;
 
+pub use books::PostError;
 pub use database::{Store, Tx};
 pub use devices::{ConfirmationRow, MessageRow, TraceRow};
 pub use disputes::{DisputeRow, EvidenceRow};
 pub use merchants::{KeyRow, MerchantRow, Scope, TerminalRow};
-pub use money::{PaymentRow, PaymentState, PostError};
 pub use objects::Objects;
 pub use orders::{CaptureRow, DecisionRow, OrderRow, OrderState, SessionRow};
 pub use payers::{ConsentRow, EnrolmentRow, EnrolmentState, FaceState, Language, PayerRow, TemplateRow};
+pub use payments::{PaymentRow, PaymentState};
 pub use records::{AccessRow, EventRow};
 
 #[cfg(test)]

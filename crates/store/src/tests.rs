@@ -1,6 +1,6 @@
-use ledger::{Account, Purpose, Transfer};
+use ledger::{Account, Command, Entry, Purpose, Rejected, Transfer};
 use tempfile::TempDir;
-use types::{Amount, Currency, MerchantId, PayerId, Timestamp, TransferId};
+use types::{Amount, Currency, MerchantId, PayerId, SignedDuration, Timestamp, TransferId};
 
 use super::*;
 
@@ -29,7 +29,7 @@ fn a_failed_use_case_leaves_nothing() {
         anyhow::bail!("the rest of the use case failed")
     });
     assert!(failed.is_err());
-    let left: anyhow::Result<_> = store.read(|tx| Ok((tx.transfers()?.len(), tx.balances()?.len())));
+    let left: anyhow::Result<_> = store.read(|tx| Ok((tx.entries()?.len(), tx.balances()?.len())));
     assert_eq!(left.unwrap(), (0, 0));
 }
 
@@ -42,11 +42,12 @@ fn the_books_survive_reopening() {
     assert_eq!(applied.unwrap(), (true, false));
     drop(store);
     let store = Store::open(&folder.path().join("surety.db")).unwrap();
-    let found: anyhow::Result<_> = store.read(|tx| Ok((tx.transfers()?, tx.balances()?)));
-    let (transfers, balances) = found.unwrap();
-    assert_eq!(transfers.len(), 1);
-    assert_eq!((transfers[0].transfer, transfers[0].at), (transfer(1, 500), now));
-    assert_eq!(balances.iter().map(|(_, amount)| amount.minor).collect::<Vec<_>>(), [-500, 500]);
+    let found: anyhow::Result<_> = store.read(|tx| Ok((tx.entries()?, tx.balances()?)));
+    let (entries, balances) = found.unwrap();
+    assert_eq!(entries, [(Entry::Moved(transfer(1, 500)), now)]);
+    let mut posted: Vec<i64> = balances.values().map(|balance| balance.posted_minor).collect();
+    posted.sort_unstable();
+    assert_eq!(posted, [-500, 500]);
 }
 
 #[test]
@@ -61,15 +62,15 @@ fn writers_wait_for_each_other_and_readers_for_nobody() {
                     let posted: anyhow::Result<bool> =
                         store.write(|tx| Ok(tx.post(&transfer(id, 1), Timestamp::UNIX_EPOCH)?));
                     assert!(posted.unwrap());
-                    let sum: anyhow::Result<i64> =
-                        store.read(|tx| Ok(tx.balances()?.iter().map(|(_, amount)| amount.minor).sum()));
+                    let sum: anyhow::Result<i64> = store
+                        .read(|tx| Ok(tx.balances()?.values().map(|balance| balance.posted_minor).sum()));
                     assert_eq!(sum.unwrap(), 0);
                 }
             });
         }
     });
     let balance: anyhow::Result<_> =
-        store.read(|tx| tx.balance(Account::Payer(PayerId::from_bits(1)), Currency::CNY));
+        store.read(|tx| tx.available(Account::Payer(PayerId::from_bits(1)), Currency::CNY));
     assert_eq!(balance.unwrap().minor, 100);
 }
 
@@ -96,4 +97,77 @@ fn objects_are_whole_or_absent() {
     objects.put_frame(capture, 0, b"sealed").unwrap();
     assert_eq!(objects.frame(capture, 0).unwrap().as_deref(), Some(&b"sealed"[..]));
     assert_eq!(std::fs::read_dir(folder.path().join("captures")).unwrap().count(), 1);
+}
+
+/// A hold from the payer to the reserve, its parts and ends, through the database and back.
+#[test]
+fn holds_are_kept_closed_once_and_found_when_overdue() {
+    let (_folder, store) = store();
+    let now = Timestamp::UNIX_EPOCH;
+    let later = now + SignedDuration::from_secs(60);
+    let payer = Account::Payer(PayerId::from_bits(1));
+    let id = TransferId::from_bits;
+    let yuan = |minor| Amount::new(minor, Currency::CNY);
+    let hold = |n: u128, minor| {
+        let transfer = Transfer { from: payer, to: Account::Reserve, ..transfer(n, minor) };
+        Command::Hold { transfer, expires_at: later }
+    };
+    let apply =
+        |commands: &[Command], at| -> Result<bool, PostError> { store.write(|tx| tx.apply(commands, at)) };
+    let available = || -> i64 {
+        let found: anyhow::Result<Amount> = store.read(|tx| tx.available(payer, Currency::CNY));
+        found.unwrap().minor
+    };
+    let overdue = |at| -> Vec<TransferId> {
+        let found: anyhow::Result<_> = store.read(|tx| tx.overdue_holds(at, 10));
+        found.unwrap()
+    };
+
+    assert!(apply(&[Command::Move(transfer(1, 500)), hold(2, 300), hold(3, 150)], now).unwrap());
+    assert!(
+        !apply(&[Command::Move(transfer(1, 500)), hold(2, 300), hold(3, 150)], now).unwrap(),
+        "applied already"
+    );
+    assert_eq!(available(), 50);
+    let too_much = apply(&[hold(4, 51)], now);
+    assert!(
+        matches!(too_much, Err(PostError::Rejected(Rejected::InsufficientFunds { account })) if account == payer)
+    );
+
+    assert!(apply(&[Command::PostHold { id: id(5), hold: id(2), amount: yuan(100) }], now).unwrap());
+    assert_eq!(available(), 250);
+    let again = apply(&[Command::VoidHold { id: id(6), hold: id(2) }], now);
+    assert!(matches!(again, Err(PostError::Rejected(Rejected::HoldClosed))));
+
+    assert_eq!(overdue(now), []);
+    assert_eq!(overdue(later), [id(3)]);
+    assert!(apply(&[Command::ExpireHold { id: id(7), hold: id(3) }], later).unwrap());
+    assert_eq!((overdue(later), available()), (vec![], 400));
+}
+
+/// What the ledger forbids, the tables forbid as well.
+#[test]
+fn the_tables_are_a_second_line() {
+    let (_folder, store) = store();
+    let insert = |sql: &str| -> anyhow::Result<usize> { store.write(|tx| tx.execute(sql, &[])) };
+    let columns = "INSERT INTO entries (id, kind, hold_id, from_account, to_account, minor, currency, purpose, expires_at, at)";
+    assert!(
+        insert(&format!("{columns} VALUES ('h', 'held', NULL, 'a', 'b', 5, 'CNY', '{{}}', 9, 1)")).is_ok()
+    );
+    assert!(
+        insert(&format!("{columns} VALUES ('v', 'voided', 'h', NULL, NULL, NULL, NULL, NULL, NULL, 1)"))
+            .is_ok()
+    );
+    for wrong in [
+        "('w', 'voided', 'h', NULL, NULL, NULL, NULL, NULL, NULL, 1)",
+        "('x', 'voided', 'nothing', NULL, NULL, NULL, NULL, NULL, NULL, 1)",
+        "('y', 'moved', NULL, 'a', 'a', 5, 'CNY', '{}', NULL, 1)",
+        "('z', 'moved', NULL, 'a', 'b', 0, 'CNY', '{}', NULL, 1)",
+        "('h', 'moved', NULL, 'a', 'b', 5, 'CNY', '{}', NULL, 1)",
+        "('i', 'held', NULL, 'a', 'b', 5, 'CNY', '{}', NULL, 1)",
+        "('j', 'stolen', NULL, 'a', 'b', 5, 'CNY', '{}', NULL, 1)",
+    ] {
+        assert!(insert(&format!("{columns} VALUES {wrong}")).is_err(), "{wrong}");
+    }
+    assert!(insert("INSERT INTO balances VALUES ('a', 'CNY', 0, -1)").is_err());
 }

@@ -18,3 +18,4 @@ mod privacy;
 mod replays;
 mod reserve;
 mod stories;
+mod verify;

@@ -1,13 +1,12 @@
-//! Balances, transfers and payments.
+//! Payments, and what they say about habits.
 
 use anyhow::{Context, Result, bail};
-use ledger::{Account, Posted, PostedTransfer, Rejected, Rows, Transfer};
 use types::{
     Amount, Currency, GeoPoint, MerchantId, OrderId, PayerId, PaymentId, SessionId, TerminalId, Timestamp,
     TransferId,
 };
 
-use crate::value::{Row, json, text};
+use crate::value::{Row, text};
 use crate::{TerminalRow, Tx};
 
 /// What became of a debit.
@@ -50,103 +49,7 @@ pub struct PaymentRow {
     pub at: Timestamp,
 }
 
-/// A post that did not happen: a rule of the ledger, or a database that fails.
-#[derive(Debug, thiserror::Error)]
-pub enum PostError {
-    /// The ledger refuses.
-    #[error(transparent)]
-    Rejected(#[from] Rejected),
-    /// The database fails.
-    #[error(transparent)]
-    Operating(#[from] anyhow::Error),
-}
-
 impl Tx<'_> {
-    /// The balance of an account in a currency; zero for one that was never used.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn balance(&self, account: Account, currency: Currency) -> Result<Amount> {
-        let found = self.first(
-            "SELECT minor FROM balances WHERE account = ?1 AND currency = ?2",
-            &[text(account), text(currency)],
-            |row| row.integer("minor"),
-        )?;
-        Ok(Amount::new(found.unwrap_or(0), currency))
-    }
-
-    /// Every balance.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn balances(&self) -> Result<Vec<(Account, Amount)>> {
-        self.all("SELECT * FROM balances ORDER BY account, currency", &[], |row| {
-            Ok((row.parse("account")?, row.amount()?))
-        })
-    }
-
-    /// Posts a transfer, or finds it posted already; `true` when it was applied now.
-    ///
-    /// # Errors
-    /// [`PostError::Rejected`] as the ledger says, [`PostError::Operating`] when the database fails.
-    pub fn post(&self, transfer: &Transfer, now: Timestamp) -> Result<bool, PostError> {
-        let currency = transfer.amount.currency;
-        let rows = Rows {
-            existing: self.transfer(transfer.id)?.map(|posted| posted.transfer),
-            from_balance: self.balance(transfer.from, currency)?,
-            to_balance: self.balance(transfer.to, currency)?,
-        };
-        match ledger::post(&rows, transfer)? {
-            Posted::AlreadyApplied => Ok(false),
-            Posted::Applied { from_balance, to_balance } => {
-                self.write_balance(transfer.from, from_balance)?;
-                self.write_balance(transfer.to, to_balance)?;
-                self.write_transfer(transfer, now)?;
-                Ok(true)
-            }
-        }
-    }
-
-    fn write_balance(&self, account: Account, balance: Amount) -> Result<()> {
-        self.execute_one(
-            "INSERT INTO balances (account, currency, minor) VALUES (?1, ?2, ?3)
-             ON CONFLICT (account, currency) DO UPDATE SET minor = excluded.minor",
-            &[text(account), text(balance.currency), balance.minor.into()],
-        )
-    }
-
-    fn write_transfer(&self, transfer: &Transfer, now: Timestamp) -> Result<()> {
-        self.execute_one(
-            "INSERT INTO transfers (id, from_account, to_account, minor, currency, purpose, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            &[
-                text(transfer.id),
-                text(transfer.from),
-                text(transfer.to),
-                transfer.amount.minor.into(),
-                text(transfer.amount.currency),
-                json(&transfer.purpose)?,
-                now.into(),
-            ],
-        )
-    }
-
-    /// The transfer, if it is in the books.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn transfer(&self, id: TransferId) -> Result<Option<PostedTransfer>> {
-        self.first("SELECT * FROM transfers WHERE id = ?1", &[text(id)], read_transfer)
-    }
-
-    /// Every transfer, oldest first.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn transfers(&self) -> Result<Vec<PostedTransfer>> {
-        self.all("SELECT * FROM transfers ORDER BY seq", &[], read_transfer)
-    }
-
     /// Adds a debit. Its order must not have been paid before: the caller checked that in this transaction.
     ///
     /// # Errors
@@ -314,17 +217,6 @@ const fn payment_state_name(state: PaymentState) -> &'static str {
         PaymentState::Pending => "pending",
         PaymentState::Reversed => "reversed",
     }
-}
-
-fn read_transfer(row: &Row<'_>) -> Result<PostedTransfer> {
-    let transfer = Transfer {
-        id: row.parse("id")?,
-        from: row.parse("from_account")?,
-        to: row.parse("to_account")?,
-        amount: row.amount()?,
-        purpose: row.json("purpose")?,
-    };
-    Ok(PostedTransfer { transfer, at: row.time("at")? })
 }
 
 fn read_payment(row: &Row<'_>) -> Result<PaymentRow> {
