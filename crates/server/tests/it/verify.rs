@@ -26,7 +26,7 @@ const TAMPERINGS: [(&str, &str); 12] = [
     ),
     ("UPDATE decisions SET verdict = replace(verdict, 'approve', 'step_up')", "every debit was approved"),
     (
-        "UPDATE decisions SET recognition = replace(recognition, '\"pictures\":2', '\"pictures\":3')",
+        "UPDATE decisions SET recognition = replace(recognition, '\"prior_not_enrolled\":0.05', '\"prior_not_enrolled\":0.06')",
         "decisions replay",
     ),
 ];
