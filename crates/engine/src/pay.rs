@@ -91,11 +91,7 @@ impl Engine {
 
         let start = Instant::now();
         let capture = CaptureId::generate(ctx.now, ctx.random);
-        let label = |index: usize| format!("frame {capture} {index}");
-        for (index, frame) in frames.iter().enumerate() {
-            let sealed = self.keyring.seal(&label(index), frame, ctx.random);
-            self.objects.put_frame(capture, index, &sealed)?;
-        }
+        self.keep_frames(ctx, capture, frames)?;
         let measured: Vec<_> = frames
             .iter()
             .zip(&seen)
@@ -132,9 +128,27 @@ impl Engine {
             };
             self.decide(tx, ctx, attempt)?;
             session_view(&session, ctx.now)
-        })?;
+        });
+        if view.is_err() {
+            // No record names these pictures, so nobody would ever look at them or delete them.
+            self.objects.discard(capture, frames.len())?;
+        }
         timings.commit = start.elapsed();
-        Ok((view, timings))
+        Ok((view?, timings))
+    }
+
+    /// Seals the frames of a capture into the object store, before the record that names them.
+    fn keep_frames(
+        &self,
+        ctx: &mut Context<'_>,
+        capture: CaptureId,
+        frames: &[Vec<u8>],
+    ) -> Result<(), Error> {
+        for (index, frame) in frames.iter().enumerate() {
+            let sealed = self.keyring.seal(&format!("frame {capture} {index}"), frame, ctx.random);
+            self.objects.put_frame(capture, index, &sealed)?;
+        }
+        Ok(())
     }
 
     fn waiting_for_capture(

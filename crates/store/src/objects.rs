@@ -51,6 +51,22 @@ impl Objects {
         }
     }
 
+    /// Deletes the frames of a capture; those that were never stored are left out.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn discard(&self, capture: CaptureId, frames: usize) -> Result<()> {
+        for index in 0..frames {
+            let path = self.path(capture, index);
+            match fs::remove_file(&path) {
+                Ok(()) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error).with_context(|| format!("deleting {}", path.display())),
+            }
+        }
+        Ok(())
+    }
+
     fn path(&self, capture: CaptureId, index: usize) -> PathBuf {
         self.folder.join(format!("{capture}-{index}.sealed"))
     }

@@ -97,6 +97,8 @@ fn objects_are_whole_or_absent() {
     objects.put_frame(capture, 0, b"sealed").unwrap();
     assert_eq!(objects.frame(capture, 0).unwrap().as_deref(), Some(&b"sealed"[..]));
     assert_eq!(std::fs::read_dir(folder.path().join("captures")).unwrap().count(), 1);
+    objects.discard(capture, 3).unwrap();
+    assert_eq!(std::fs::read_dir(folder.path().join("captures")).unwrap().count(), 0);
 }
 
 /// A hold from the payer to the reserve, its parts and ends, through the database and back.

@@ -169,6 +169,10 @@ fn at_once_is_once() {
     assert_eq!(approved, 1, "{results:?}");
     let after = fixture.payer.get::<PaymentList>("/v1/me/payments").unwrap().payments.len();
     assert_eq!(after, before + 1);
+    // Two frames a capture, and no picture that no record names.
+    let captures = Dump::of(fixture.server.data()).table("captures").len();
+    let pictures = std::fs::read_dir(fixture.server.data().join("captures")).unwrap().count();
+    assert_eq!(pictures, 2 * captures);
     scenario::verify(env!("CARGO_BIN_EXE_surety").as_ref(), fixture.server.data()).unwrap();
 }
 
