@@ -81,7 +81,23 @@ Feature: The 2025 case
     And Chen Fang can see who looked at the evidence
     And the books are right
 
-  # The same two women, the same pictures, the same digits.
+  # The platform does not know the stranger at all, so that Chen Fang is the best it can think of.
+  Scenario: A stranger whom the platform does not know
+    Given Li Min withdraws the consent
+    And the rules in default.toml are in force
+    When Li Min wants to pay 106.64 yuan at Bell Tower Noodles
+    And Li Min types 8024 for the last four digits, and otherwise what is her own
+    Then nobody is debited
+    And Chen Fang is told of an attempt that was stopped
+
+    # Even round the corner from Chen Fang's home, where the place speaks for Chen Fang.
+    When Li Min wants to pay 20.00 yuan at Morning Tea House
+    And Li Min types 8024 for the last four digits, and otherwise what is her own
+    Then nobody is debited
+    And Chen Fang has 500.00 yuan
+    And the books are right
+
+  # The same two women, the same pictures, the same digits. The server of this scenario stays after the demonstration.
   Scenario: What Surety does
     Given Li Min freezes face payment
     And the rules in default.toml are in force
@@ -104,20 +120,4 @@ Feature: The 2025 case
     And Liu Yang wants to pay 12.80 yuan at Morning Tea House
     And Liu Yang answers truly whatever is asked, at most 1 questions
     Then 12.80 yuan are debited from Liu Yang
-    And the books are right
-
-  # The platform does not know the stranger at all, so that Chen Fang is the best it can think of.
-  Scenario: A stranger whom the platform does not know
-    Given Li Min withdraws the consent
-    And the rules in default.toml are in force
-    When Li Min wants to pay 106.64 yuan at Bell Tower Noodles
-    And Li Min types 8024 for the last four digits, and otherwise what is her own
-    Then nobody is debited
-    And Chen Fang is told of an attempt that was stopped
-
-    # Even round the corner from Chen Fang's home, where the place speaks for Chen Fang.
-    When Li Min wants to pay 20.00 yuan at Morning Tea House
-    And Li Min types 8024 for the last four digits, and otherwise what is her own
-    Then nobody is debited
-    And Chen Fang has 500.00 yuan
     And the books are right

@@ -115,7 +115,7 @@ fn stay(report: Report, folder: &Path) -> Result<()> {
     let Some(server) = report.server else { return Ok(()) };
     let keys = folder.join("keys.txt");
     let lines: Vec<String> =
-        report.addresses.iter().map(|a| format!("{:<10}{:<20}{}", a.role, a.name, a.key)).collect();
+        report.addresses.iter().map(|a| format!("{:<10}{:<24}{}", a.role, a.name, a.key)).collect();
     fs::write(&keys, lines.join("\n")).with_context(|| format!("writing {}", keys.display()))?;
     let url = server.base_url().to_owned();
     say(&format!("\nThe server of the last scenario stays at {url}"))?;
