@@ -42,7 +42,7 @@ impl Engine {
     ///
     /// # Errors
     /// An unknown payment, which includes other people's; [`Rejected::PaymentReversed`]; [`Rejected::Field`]; an
-    /// operating fault. The filing stands even when gathering fails: staff gathers again.
+    /// operating fault. The filing stands even when gathering fails: called again, it goes on from there.
     pub fn not_me(
         &self,
         ctx: &mut Context<'_>,
@@ -53,11 +53,13 @@ impl Engine {
         if words.chars().count() > WORDS_MAX {
             return Err(Rejected::Field { field: "words", what: "at most 2,000 characters" }.into());
         }
-        let (id, new) = self.store.write(|tx| Self::file(tx, ctx, device.payer, (payment, words, freeze)))?;
+        let case = self.store.write(|tx| Self::file(tx, ctx, device.payer, (payment, words, freeze)))?;
         if freeze {
             self.set_gallery_status(device.payer, Status::Paused)?;
         }
-        if new {
+        let id = case.filing.id;
+        // Also when an earlier call filed the case and then failed.
+        if case.compensation == Compensation::Undecided {
             self.gather(ctx, id)?;
             self.ask_and_compensate(ctx, id)?;
         }
@@ -69,13 +71,13 @@ impl Engine {
         ctx: &mut Context<'_>,
         payer: PayerId,
         (payment, words, freeze): (PaymentId, &str, bool),
-    ) -> Result<(DisputeId, bool), Error> {
+    ) -> Result<Dispute, Error> {
         let row = tx.payment(payment)?.filter(|row| row.payer == payer).ok_or(Rejected::payment())?;
         if freeze {
             Self::freeze_in(tx, ctx, payer)?;
         }
         if let Some(found) = tx.dispute_of_payment(payment)? {
-            return Ok((found.dispute.filing.id, false));
+            return Ok(found.dispute);
         }
         if row.state == PaymentState::Reversed {
             return Err(Rejected::PaymentReversed.into());
@@ -91,16 +93,13 @@ impl Engine {
             words: words.to_owned(),
             at: ctx.now,
         };
-        tx.insert_dispute(&DisputeRow {
-            dispute: Dispute::file(filing),
-            terminal: row.terminal,
-            version: 0,
-        })?;
+        let dispute = Dispute::file(filing);
+        tx.insert_dispute(&DisputeRow { dispute: dispute.clone(), terminal: row.terminal, version: 0 })?;
         tx.update_payment(payment, row.state, true)?;
         record(tx, ctx, &payer.to_string(), &id, json!({ "event": "filed", "payment": payment }))?;
         let args = json!({ "amount": row.amount });
         tell(tx, ctx, payer, Message { kind: "dispute_filed", args, reference: id.to_string() })?;
-        Ok((id, true))
+        Ok(dispute)
     }
 
     /// Gathers the evidence anew: what the records say, and what they say today.

@@ -12,7 +12,7 @@ use face::FaceModels;
 use gallery::{Entry, Gallery, Status};
 use identity::{Calibration, PlaceModel};
 use rand::Rng;
-use risk::Policy;
+use risk::{Certainty, Policy};
 use serde::{Deserialize, Serialize};
 use store::{EventRow, FaceState, MessageRow, Objects, Store, Tx};
 use types::{Digest, EventId, GeoPoint, MessageId, PayerId, PhoneNumber, Template, Timestamp};
@@ -58,6 +58,9 @@ pub struct Engine {
     pub(crate) place: PlaceModel,
     pub(crate) policy: Policy,
     pub(crate) policy_digest: Digest,
+    /// How a face is judged: the policy's own settings, or the default's where the policy has none of its own and
+    /// only investigations ask.
+    pub(crate) rule: Certainty,
     /// Set when an assertion about money failed: no more payments until an operator looked.
     broken: AtomicBool,
 }
@@ -71,6 +74,7 @@ pub(crate) struct Parts {
     pub(crate) calibration: Calibration,
     pub(crate) policy: Policy,
     pub(crate) policy_digest: Digest,
+    pub(crate) rule: Certainty,
 }
 
 /// What an operator asks first.
@@ -106,6 +110,7 @@ impl Engine {
             place: PlaceModel::default(),
             policy: parts.policy,
             policy_digest: parts.policy_digest,
+            rule: parts.rule,
             broken: AtomicBool::new(false),
         };
         engine.load_gallery()?;

@@ -1,7 +1,7 @@
 //! Enrolment: consent, pictures, and the holder's confirmation with a code from the own device channel.
 
 use face::FaceEvidence;
-use gallery::{Filter, Query, Status};
+use gallery::{Filter, Query};
 use serde_json::json;
 use store::{ConsentRow, EnrolmentRow, EnrolmentState, FaceState, Tx};
 use subtle::ConstantTimeEq;
@@ -296,9 +296,4 @@ fn new_code(ctx: &mut Context<'_>) -> String {
             return format!("{:06}", number % 1_000_000);
         }
     }
-}
-
-/// Whether a payer may pay, as the gallery sees it.
-pub(crate) const fn is_live(status: Status) -> bool {
-    matches!(status, Status::Live)
 }

@@ -6,12 +6,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use evidence::Keyring;
 use face::FaceModels;
 use identity::Calibration;
 use rand::Rng;
-use risk::Policy;
+use risk::{Certainty, Policy, Recognition};
 use store::{Objects, Scope, Store, Tx};
 use zeroize::Zeroizing;
 
@@ -81,6 +81,7 @@ impl Installation {
             keyring: Keyring::new(&master),
             faces,
             calibration,
+            rule: rule(&policy)?,
             policy,
             policy_digest,
         };
@@ -111,6 +112,22 @@ impl Installation {
             Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
         }
         Ok(key)
+    }
+}
+
+/// How a face is judged: by the policy's own settings, or, under the old rules, in investigations only, by the
+/// default policy's.
+fn rule(policy: &Policy) -> Result<Certainty> {
+    match &policy.recognition {
+        Recognition::Posterior(certainty) => Ok(certainty.clone()),
+        Recognition::NarrowedByLastFour { threshold: _ } => {
+            match Policy::parse(DEFAULT_POLICY)?.recognition {
+                Recognition::Posterior(certainty) => Ok(certainty),
+                Recognition::NarrowedByLastFour { threshold: _ } => {
+                    bail!("the default policy has no posterior rule")
+                }
+            }
+        }
     }
 }
 

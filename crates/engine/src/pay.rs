@@ -8,8 +8,8 @@ use ledger::{Account, Purpose, Transfer};
 use risk::{Case, Check, Passed, Refusal, Verdict};
 use serde_json::json;
 use store::{
-    CaptureRow, ConfirmationRow, DecisionRow, OrderRow, OrderState, PaymentRow, PaymentState, SessionRow,
-    TerminalRow, Tx,
+    CaptureRow, ConfirmationRow, DecisionRow, FaceState, OrderRow, OrderState, PaymentRow, PaymentState,
+    SessionRow, TerminalRow, Tx,
 };
 use types::{
     CaptureId, ConfirmationId, LastFour, PayerId, PaymentId, PhoneNumber, Probability, SessionId,
@@ -53,6 +53,13 @@ struct Attempt<'a> {
     passed: Vec<Passed>,
 }
 
+/// An answer, with what the decision before it knew.
+struct Judged {
+    recognition: Recognition,
+    liveness: Option<f64>,
+    right: bool,
+}
+
 impl Engine {
     /// Takes the frames of an attempt, and decides.
     ///
@@ -71,7 +78,7 @@ impl Engine {
         if !FRAMES_PAY.contains(&frames.len()) {
             return Err(Rejected::Field { field: "frames", what: "1 to 3 pictures" }.into());
         }
-        let (terminal, session) =
+        let (terminal, _, session) =
             self.store.read(|tx| Self::waiting_for_capture(tx, ctx, caller, (id, nonce)))?;
         let seen = self.analyse_frames(frames)?;
         let mut timings =
@@ -113,8 +120,7 @@ impl Engine {
 
         let start = Instant::now();
         let view = self.store.write(|tx| {
-            let (_, mut session) = Self::waiting_for_capture(tx, ctx, caller, (id, nonce))?;
-            let order = tx.order(session.order)?.ok_or(Rejected::order())?;
+            let (terminal, order, mut session) = Self::waiting_for_capture(tx, ctx, caller, (id, nonce))?;
             tx.insert_capture(&row)?;
             let liveness = least_liveness(&seen);
             let recognition = &recognition;
@@ -156,25 +162,29 @@ impl Engine {
         ctx: &Context<'_>,
         caller: TerminalCaller,
         (id, nonce): (SessionId, &str),
-    ) -> Result<(TerminalRow, SessionRow), Error> {
+    ) -> Result<(TerminalRow, OrderRow, SessionRow), Error> {
         let session = own_session(tx, caller, id)?;
         check_nonce(&session, nonce)?;
         if state_of(&session)? != SessionState::AwaitingCapture {
             return Err(Rejected::CaptureAlreadySubmitted.into());
         }
-        let terminal = Self::still_open(tx, ctx, &session)?;
-        Ok((terminal, session))
+        let (terminal, order) = Self::still_open(tx, ctx, &session)?;
+        Ok((terminal, order, session))
     }
 
     /// The attempt's time is not over, its order can be paid, its terminal may take payments.
-    fn still_open(tx: &Tx<'_>, ctx: &Context<'_>, session: &SessionRow) -> Result<TerminalRow, Error> {
+    fn still_open(
+        tx: &Tx<'_>,
+        ctx: &Context<'_>,
+        session: &SessionRow,
+    ) -> Result<(TerminalRow, OrderRow), Error> {
         if session.expires_at <= ctx.now {
             return Err(Rejected::SessionExpired.into());
         }
         let order = tx.order(session.order)?.ok_or(Rejected::order())?;
         payable(&order, ctx.now)?;
         let terminal = tx.terminal(session.terminal)?.ok_or(Rejected::terminal())?;
-        if terminal.suspended { Err(Rejected::TerminalSuspended.into()) } else { Ok(terminal) }
+        if terminal.suspended { Err(Rejected::TerminalSuspended.into()) } else { Ok((terminal, order)) }
     }
 
     /// Takes an answer to what was asked, and decides again.
@@ -188,11 +198,10 @@ impl Engine {
         step: StepUp,
     ) -> Result<SessionView, Error> {
         self.refuse_when_broken()?;
-        let (recognition, mut right) = self.judge_answer(ctx, caller, &step)?;
+        let Judged { recognition, liveness, mut right } = self.judge_answer(ctx, caller, &step)?;
         self.store.write(|tx| {
             let mut session = own_session(tx, caller, step.session)?;
-            let (terminal, passed) = Self::asked(tx, ctx, &session, &step)?;
-            let order = tx.order(session.order)?.ok_or(Rejected::order())?;
+            let (terminal, order, passed) = Self::asked(tx, ctx, &session, &step)?;
             if step.check == Check::OwnDevice {
                 match tx.confirmation_of(session.id)?.and_then(|question| question.answer) {
                     None => return session_view(&session, ctx.now),
@@ -209,7 +218,6 @@ impl Engine {
             if right {
                 let as_filter = matches!(recognition, Recognition::Narrowed { best: _, searched: _ });
                 let passed = [passed, vec![Passed { check: step.check, as_filter }]].concat();
-                let liveness = last_liveness(tx, session.id)?;
                 let attempt = Attempt {
                     session: &mut session,
                     order: &order,
@@ -232,25 +240,27 @@ impl Engine {
         ctx: &Context<'_>,
         caller: TerminalCaller,
         step: &StepUp,
-    ) -> Result<(Recognition, bool), Error> {
-        let (session, recognition, owner) = self.store.read(|tx| {
+    ) -> Result<Judged, Error> {
+        let (session, recognition, liveness, owner) = self.store.read(|tx| {
             let session = own_session(tx, caller, step.session)?;
             Self::asked(tx, ctx, &session, step)?;
             let last =
                 tx.decisions(session.id)?.pop().ok_or_else(|| anyhow!("{} has no decision", session.id))?;
             let recognition: Recognition =
                 serde_json::from_value(last.recognition).context("reading a decision")?;
+            let case: Case = serde_json::from_value(last.case).context("reading a decision")?;
             let owner = recognition.best().map(|payer| tx.payer(payer)).transpose()?.flatten();
-            Ok::<_, Error>((session, recognition, owner))
+            Ok::<_, Error>((session, recognition, case.liveness, owner))
         })?;
         let typed = step.answer.as_ref().map_or("", |answer| answer.trim());
         if let Recognition::AwaitingDigits = recognition {
             let digits: LastFour =
                 typed.parse().or(Err(Rejected::Field { field: "answer", what: "exactly four digits" }))?;
             let probe = self.probe(session.id)?.ok_or_else(|| anyhow!("{} has no capture", session.id))?;
-            return Ok((self.recognise_narrowed(&probe, digits)?, true));
+            let recognition = self.recognise_narrowed(&probe, digits)?;
+            return Ok(Judged { recognition, liveness, right: true });
         }
-        let Some(owner) = owner else { return Ok((recognition, false)) };
+        let Some(owner) = owner else { return Ok(Judged { recognition, liveness, right: false }) };
         let contact = self.open_contact(owner.id, &owner.contact_sealed)?;
         let right = match step.check {
             Check::LastFour => {
@@ -268,16 +278,16 @@ impl Engine {
             Check::Pin => verify_pin(&owner, typed)?,
             Check::OwnDevice => false,
         };
-        Ok((recognition, right))
+        Ok(Judged { recognition, liveness, right })
     }
 
-    /// The attempt asks for this check now; returns its terminal and what was passed so far.
+    /// The attempt asks for this check now; returns its terminal, its order and what was passed so far.
     fn asked(
         tx: &Tx<'_>,
         ctx: &Context<'_>,
         session: &SessionRow,
         step: &StepUp,
-    ) -> Result<(TerminalRow, Vec<Passed>), Error> {
+    ) -> Result<(TerminalRow, OrderRow, Vec<Passed>), Error> {
         check_nonce(session, &step.nonce)?;
         let SessionState::AwaitingCheck { ask, passed } = state_of(session)? else {
             return Err(Rejected::CheckNotAsked.into());
@@ -285,7 +295,8 @@ impl Engine {
         if ask != step.check {
             return Err(Rejected::CheckNotAsked.into());
         }
-        Ok((Self::still_open(tx, ctx, session)?, passed))
+        let (terminal, order) = Self::still_open(tx, ctx, session)?;
+        Ok((terminal, order, passed))
     }
 
     /// The fused template of an attempt's capture, if it was kept.
@@ -304,21 +315,25 @@ impl Engine {
     fn decide(&self, tx: &Tx<'_>, ctx: &mut Context<'_>, attempt: Attempt<'_>) -> Result<(), Error> {
         let Attempt { session, order, terminal, recognition, liveness, passed } = attempt;
         let best = recognition.best();
-        let (spent_minor, spent_one_factor_minor) = match best {
-            Some(payer) => tx.spent_since(payer, order.amount.currency, ctx.now - DAY)?,
-            None => (0, 0),
+        // As the database has it now: face payment may have been switched since the search.
+        let (enabled, (spent_minor, spent_one_factor_minor)) = match best {
+            Some(payer) => {
+                let spent = tx.spent_since(payer, order.amount.currency, ctx.now - DAY)?;
+                (tx.payer(payer)?.is_some_and(|row| row.face == FaceState::Enabled), spent)
+            }
+            None => (false, (0, 0)),
         };
         let case = Case {
             amount: order.amount,
             face: recognition.face(),
-            enabled: recognition.enabled() && best.is_some_and(|payer| face_enabled(tx, payer)),
+            enabled,
             liveness,
             passed,
             spent_one_factor_minor,
             spent_minor,
         };
         let verdict = risk::decide(&self.policy, &case);
-        let seq = u32::try_from(tx.decisions(session.id)?.len()).context("counting decisions")?;
+        let seq = tx.decision_count(session.id)?;
         tx.insert_decision(&DecisionRow {
             session: session.id,
             seq,
@@ -457,11 +472,6 @@ fn tell_candidate(refusal: Refusal, p_wrong: Option<Probability>) -> bool {
     }
 }
 
-/// Face payment may have been switched off since the search.
-fn face_enabled(tx: &Tx<'_>, payer: PayerId) -> bool {
-    matches!(tx.payer(payer), Ok(Some(row)) if row.face == store::FaceState::Enabled)
-}
-
 fn set_state(tx: &Tx<'_>, session: &mut SessionRow, state: &SessionState) -> Result<(), Error> {
     session.state = state_json(state);
     tx.update_session(session).map_err(Error::from)
@@ -472,12 +482,6 @@ fn set_state(tx: &Tx<'_>, session: &mut SessionRow, state: &SessionState) -> Res
 fn least_liveness(seen: &[FaceEvidence]) -> Option<f64> {
     let scores: Option<Vec<f64>> = seen.iter().map(|face| face.frame.liveness.map(|p| p.value())).collect();
     scores?.into_iter().reduce(f64::min)
-}
-
-fn last_liveness(tx: &Tx<'_>, session: SessionId) -> Result<Option<f64>, Error> {
-    let last = tx.decisions(session)?.pop().ok_or_else(|| anyhow!("{session} has no decision"))?;
-    let case: Case = serde_json::from_value(last.case).context("reading a decision")?;
-    Ok(case.liveness)
 }
 
 fn shop(tx: &Tx<'_>, terminal: &TerminalRow) -> Result<String, Error> {

@@ -16,7 +16,6 @@ use store::{TerminalRow, Tx};
 use types::{GeoPoint, LastFour, PayerId, Probability, Score, SignedDuration, Template, Timestamp};
 
 use crate::engine::{Engine, Timings, region_point};
-use crate::enrolment::is_live;
 use crate::rejected::Error;
 
 /// Payers whose habits or devices make them likelier here than their home does.
@@ -56,8 +55,6 @@ pub(crate) struct ByFace {
     fmr: f64,
     /// Does each frame, by itself, point to the best candidate?
     frames_agree: bool,
-    /// Is the best candidate's face payment on?
-    enabled: bool,
 }
 
 /// Where and when.
@@ -111,16 +108,6 @@ impl Recognition {
             }
         }
     }
-
-    /// Is the best candidate's face payment on?
-    pub(crate) fn enabled(&self) -> bool {
-        match self {
-            Self::Posterior(by_face) => by_face.enabled,
-            Self::AwaitingDigits => false,
-            // The old search looks only at those who may pay.
-            Self::Narrowed { best, searched: _ } => best.is_some(),
-        }
-    }
 }
 
 impl Engine {
@@ -133,49 +120,43 @@ impl Engine {
     ) -> Result<Recognition, Error> {
         match &self.policy.recognition {
             Rule::NarrowedByLastFour { threshold: _ } => Ok(Recognition::AwaitingDigits),
-            Rule::Posterior(rule) => self.recognise_among_all(rule, probe, scene, timings),
+            Rule::Posterior(_) => self.recognise_among_all(probe, scene, timings),
         }
     }
 
     /// Compares with everybody enrolled, those with face payment off included: they may stand there too.
     fn recognise_among_all(
         &self,
-        rule: &risk::Certainty,
         probe: &Probe<'_>,
         scene: Scene<'_>,
         timings: &mut Timings,
     ) -> Result<Recognition, Error> {
         let familiar = self.familiar(scene)?;
-        let named: Vec<PayerId> = familiar.keys().copied().collect();
         let start = Instant::now();
-        let query = Query {
-            probe: probe.template,
-            filter: Filter::default(),
-            top: gallery::CANDIDATES_MAX,
-            named: &named,
-        };
-        let search = self.gallery.search(&query).map_err(anyhow::Error::new)?;
+        let search = self.search_everybody(probe, &familiar)?;
         timings.search = start.elapsed();
         let start = Instant::now();
         let input = self.posterior_input(&search, &familiar, probe.frames, scene)?;
         let certainty = posterior(&self.calibration, &input).map_err(anyhow::Error::new)?;
-        let enabled = certainty
-            .best
-            .is_some_and(|best| search.hits.iter().any(|hit| hit.payer == best.payer && is_live(hit.status)));
         let look_alike = self.has_look_alike(&certainty)?;
         let fmr = self.stranger_rate(&certainty, &input)?;
         timings.posterior = start.elapsed();
         let start = Instant::now();
-        let frames_agree = self.frames_agree(rule, &certainty, probe)?;
+        let frames_agree = self.frames_agree(&certainty, probe)?;
         timings.search += start.elapsed();
-        Ok(Recognition::Posterior(Box::new(ByFace {
-            input,
-            certainty,
-            look_alike,
-            fmr,
-            frames_agree,
-            enabled,
-        })))
+        Ok(Recognition::Posterior(Box::new(ByFace { input, certainty, look_alike, fmr, frames_agree })))
+    }
+
+    /// The most similar of everybody enrolled, and whoever is familiar here wherever he ranks.
+    fn search_everybody(
+        &self,
+        probe: &Probe<'_>,
+        familiar: &BTreeMap<PayerId, Trace>,
+    ) -> Result<Search, Error> {
+        let named: Vec<PayerId> = familiar.keys().copied().collect();
+        let (filter, top) = (Filter::default(), gallery::CANDIDATES_MAX);
+        let query = Query { probe: probe.template, filter, top, named: &named };
+        Ok(self.gallery.search(&query).map_err(anyhow::Error::new)?)
     }
 
     /// The inputs of the posterior: candidates and everybody else with their priors.
@@ -217,14 +198,14 @@ impl Engine {
                 prior,
             });
         }
-        let (prior_not_enrolled, impostor_inflation) = self.prior_settings();
+        let prior_not_enrolled = Probability::new(self.rule.prior_not_enrolled);
         let candidates = search.hits.iter().map(candidate).collect();
         Ok(PosteriorInput {
             frames,
             candidates,
             rest: merge_bands(rest),
-            prior_not_enrolled,
-            impostor_inflation,
+            prior_not_enrolled: prior_not_enrolled.expect("a checked policy holds a probability"),
+            impostor_inflation: self.rule.impostor_inflation,
         })
     }
 
@@ -250,27 +231,9 @@ impl Engine {
         crowd
     }
 
-    fn prior_settings(&self) -> (Probability, f64) {
-        match &self.policy.recognition {
-            Rule::Posterior(certainty) => {
-                let prior = Probability::new(certainty.prior_not_enrolled);
-                (prior.expect("a checked policy holds a probability"), certainty.impostor_inflation)
-            }
-            // Investigations under the old rules look with Surety's defaults.
-            Rule::NarrowedByLastFour { threshold: _ } => {
-                (Probability::new(0.05).expect("5 % is a probability"), 10.0)
-            }
-        }
-    }
-
     /// Payers with habits at this merchant, or whose own device was seen lately, and what is known of them.
     fn familiar(&self, scene: Scene<'_>) -> Result<BTreeMap<PayerId, Trace>, Error> {
-        let (habit_days, device_minutes) = match &self.policy.recognition {
-            Rule::Posterior(certainty) => {
-                (certainty.familiarity.habit_days, certainty.familiarity.device_minutes)
-            }
-            Rule::NarrowedByLastFour { threshold: _ } => (90, 30),
-        };
+        let risk::Familiarity { habit_days, device_minutes } = self.rule.familiarity;
         let here = scene.terminal.place.point;
         self.store.read(|tx| {
             let mut familiar: BTreeMap<PayerId, Trace> = BTreeMap::new();
@@ -300,20 +263,16 @@ impl Engine {
 
     /// Does each frame, by itself, point to the best candidate, with a score that strangers hardly reach? The mean
     /// of a capture can hide that one of its frames shows somebody else.
-    fn frames_agree(
-        &self,
-        rule: &risk::Certainty,
-        certainty: &Certainty,
-        probe: &Probe<'_>,
-    ) -> Result<bool, Error> {
+    fn frames_agree(&self, certainty: &Certainty, probe: &Probe<'_>) -> Result<bool, Error> {
         let Some(best) = certainty.terms.first() else { return Ok(true) };
         let alone = Fusion { gallery_pictures: best.pictures, probe_frames: 1 };
         let model = self.calibration.score_model(alone).map_err(anyhow::Error::new)?;
         for frame in probe.each {
             let query = Query { probe: frame, filter: Filter::default(), top: 1, named: &[] };
             let search = self.gallery.search(&query).map_err(anyhow::Error::new)?;
-            let points =
-                |hit: &Hit| hit.payer == best.payer && model.fmr(hit.score).value() <= rule.frame_fmr_max;
+            let points = |hit: &Hit| {
+                hit.payer == best.payer && model.fmr(hit.score).value() <= self.rule.frame_fmr_max
+            };
             if !search.hits.first().is_some_and(points) {
                 return Ok(false);
             }
@@ -356,14 +315,7 @@ impl Engine {
     ) -> Result<Certainty, Error> {
         let mut familiar = self.familiar(scene)?;
         familiar.entry(debited).or_default();
-        let named: Vec<PayerId> = familiar.keys().copied().collect();
-        let query = Query {
-            probe: probe.template,
-            filter: Filter::default(),
-            top: gallery::CANDIDATES_MAX,
-            named: &named,
-        };
-        let mut search = self.gallery.search(&query).map_err(anyhow::Error::new)?;
+        let mut search = self.search_everybody(probe, &familiar)?;
         // The debited payer is a candidate even when 64 others fit better.
         if let Some(at) = search.named.iter().position(|hit| hit.payer == debited) {
             let hit = search.named.remove(at);

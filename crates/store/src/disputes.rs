@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use disputes::{Assessment, Dispute, Facts};
-use types::{DisputeId, PayerId, PaymentId, TerminalId, Timestamp};
+use types::{DisputeId, PaymentId, TerminalId, Timestamp};
 
 use crate::Tx;
 use crate::value::{Row, json, text};
@@ -70,18 +70,6 @@ impl Tx<'_> {
     /// The database fails.
     pub fn dispute_of_payment(&self, payment: PaymentId) -> Result<Option<DisputeRow>> {
         self.first("SELECT * FROM disputes WHERE payment_id = ?1", &[text(payment)], read_dispute)
-    }
-
-    /// The disputes of a payer, newest first.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn disputes_of_payer(&self, payer: PayerId) -> Result<Vec<DisputeRow>> {
-        self.all(
-            "SELECT * FROM disputes WHERE payer_id = ?1 ORDER BY filed_at DESC, id DESC",
-            &[text(payer)],
-            read_dispute,
-        )
     }
 
     /// All disputes, oldest first.

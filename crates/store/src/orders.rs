@@ -284,6 +284,15 @@ impl Tx<'_> {
         )
     }
 
+    /// How many decisions there are about an attempt.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn decision_count(&self, session: SessionId) -> Result<u32> {
+        let sql = "SELECT count(*) FROM decisions WHERE session_id = ?1";
+        Ok(u32::try_from(self.number(sql, &[text(session)])?)?)
+    }
+
     /// Every decision, for a replay.
     ///
     /// # Errors
