@@ -152,7 +152,10 @@ impl Engine {
     ) -> Result<(), Error> {
         for (index, frame) in frames.iter().enumerate() {
             let sealed = self.keyring.seal(&format!("frame {capture} {index}"), frame, ctx.random);
-            self.objects.put_frame(capture, index, &sealed)?;
+            if let Err(error) = self.objects.put_frame(capture, index, &sealed) {
+                self.objects.discard(capture, index)?;
+                return Err(error.into());
+            }
         }
         Ok(())
     }

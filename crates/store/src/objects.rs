@@ -35,7 +35,11 @@ impl Objects {
             file.sync_all()?;
             fs::rename(&partial, &path)
         };
-        write().with_context(|| format!("storing {}", path.display()))
+        let written = write();
+        if written.is_err() && partial.exists() {
+            fs::remove_file(&partial).with_context(|| format!("deleting {}", partial.display()))?;
+        }
+        written.with_context(|| format!("storing {}", path.display()))
     }
 
     /// A stored frame; `None` when it was deleted or never stored.

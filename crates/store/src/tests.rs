@@ -97,6 +97,15 @@ fn objects_are_whole_or_absent() {
     objects.put_frame(capture, 0, b"sealed").unwrap();
     assert_eq!(objects.frame(capture, 0).unwrap().as_deref(), Some(&b"sealed"[..]));
     assert_eq!(std::fs::read_dir(folder.path().join("captures")).unwrap().count(), 1);
+    // Its name is taken by a folder, so that it cannot be renamed into place.
+    std::fs::create_dir(folder.path().join("captures").join(format!("{capture}-1.sealed"))).unwrap();
+    assert!(objects.put_frame(capture, 1, b"sealed").is_err());
+    std::fs::remove_dir(folder.path().join("captures").join(format!("{capture}-1.sealed"))).unwrap();
+    assert_eq!(
+        std::fs::read_dir(folder.path().join("captures")).unwrap().count(),
+        1,
+        "nothing is left half written"
+    );
     objects.discard(capture, 3).unwrap();
     assert_eq!(std::fs::read_dir(folder.path().join("captures")).unwrap().count(), 0);
 }
