@@ -112,6 +112,12 @@ ids! {
     CaptureId = "cap";
     /// A debit that happened.
     PaymentId = "pay";
+    /// Money of a payment that a merchant gave back.
+    RefundId = "rfd";
+    /// A merchant's money of one business day, settled together.
+    SettlementId = "stl";
+    /// Something that leaves through the outbox.
+    DeliveryId = "dlv";
     /// A movement between accounts.
     TransferId = "tr";
     /// A case: somebody says a debit was wrong.
