@@ -4,9 +4,9 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 
-use crate::models;
 use crate::prerequisites::{self, answers};
 use crate::steps::{Steps, cargo};
+use crate::{models, postgres};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Advisories {
@@ -24,6 +24,7 @@ pub(crate) fn test(root: &Path, mirror: Option<&Path>) -> Result<()> {
 fn test_steps(steps: &mut Steps, root: &Path, mirror: Option<&Path>) -> Result<()> {
     steps.run("prerequisites", "", prerequisites::check)?;
     steps.run("models", "It can be run alone: cargo xtask models", || models::run(root, mirror))?;
+    steps.run("postgres", "It can be run alone: cargo xtask postgres", || postgres::run(root, mirror))?;
     let advice = "The failing test is named above; run it alone with cargo test -p <crate> <test>";
     steps.run("tests", advice, || cargo(root, &["test", "--workspace"], None))
 }

