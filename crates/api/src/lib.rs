@@ -6,6 +6,7 @@
 
 mod disputes;
 mod merchants;
+mod money;
 mod payers;
 mod payments;
 mod problem;
@@ -17,12 +18,17 @@ pub use disputes::{
     TimelineEntry,
 };
 pub use merchants::{Funding, NewMerchant, NewMerchantReply, NewTerminal, NewTerminalReply};
+pub use money::{
+    BillDate, BillSum, BillTotals, BillView, CapturePayment, DeliveryFilter, DeliveryList, DeliveryState, DeliveryView,
+    LeftOut, MerchantBalances, MerchantPaymentView, NewRefund, OrderNumber, PaymentState, Payout, RefundView,
+    ReverseNumber, ReverseNumberReply, SettlementList, SettlementState, SettlementView, Terms, Webhook, WebhookReply,
+};
 pub use payers::{
     ConfirmAnswer, ConfirmEnrolment, Consent, ConsentText, DeviceLocation, EnrolmentView, Face, Freeze,
     Language, Message, MessageList, NewEnrolment, NewPayer, NewPayerReply, PayerView, Unfreeze,
 };
 pub use payments::{
-    Capture, Check, Decision, DecisionList, NewOrder, NewSession, NewSessionReply, OrderState, OrderView,
+    Capture, CaptureMode, Check, Decision, DecisionList, NewOrder, NewSession, NewSessionReply, OrderState, OrderView,
     PaymentList, PaymentView, Recognised, SessionView, Stage, StepUp,
 };
 pub use problem::Problem;

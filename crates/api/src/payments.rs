@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use types::{Amount, DisputeId, OrderId, PaymentId, Place, Probability, SessionId, TerminalId, Timestamp};
 use utoipa::ToSchema;
 
+use crate::money::PaymentState;
 use crate::schema::{AmountSchema, PlaceSchema};
 
 /// An order to create, once per `out_trade_no`.
@@ -20,6 +21,20 @@ pub struct NewOrder {
     pub amount: Amount,
     /// What the payer reads; 1 to 100 characters.
     pub description: String,
+    /// When the money is taken.
+    #[serde(default)]
+    pub capture: CaptureMode,
+}
+
+/// When the money of an order is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CaptureMode {
+    /// At once, when the payer is recognised.
+    #[default]
+    Automatic,
+    /// By the merchant, later and perhaps less: it is only set aside. For transit, fuel, hotels.
+    Manual,
 }
 
 /// What became of an order.
@@ -58,6 +73,8 @@ pub struct OrderView {
     /// Until when it can be paid.
     #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
+    /// When the money is taken.
+    pub capture: CaptureMode,
 }
 
 /// Open an attempt to pay an order with a face.
@@ -133,6 +150,9 @@ pub enum Stage {
     AwaitingCheck {
         /// Which.
         ask: Check,
+        /// The payer just paid this shop exactly this amount: say so before asking, it may be a mistake.
+        #[serde(default)]
+        repeated: bool,
     },
     /// Debited.
     Approved {
@@ -201,7 +221,12 @@ pub struct PaymentView {
     pub description: String,
     /// How the payer was recognised.
     pub recognised: Recognised,
-    /// Taken back.
+    /// Where it stands.
+    pub state: PaymentState,
+    /// How much came back from the shop so far.
+    #[schema(value_type = AmountSchema)]
+    pub refunded: Amount,
+    /// Taken back whole.
     pub reversed: bool,
     /// The case about it, if there is one.
     #[schema(value_type = Option<String>)]

@@ -13,6 +13,10 @@ face-frozen = Face payment is switched off. Nobody can pay with your face until 
 face-deleted = You withdrew your consent: your face was deleted. Your account and your money stay as they are.
 pin-locked = Your PIN was wrong five times and is locked for { $minutes } minutes. If this was not you, somebody is trying to pay as you: nobody was debited, and you can switch face payment off at once.
 payment-debited = { $amount } paid by face at { $shop }, { $city }. Recognised by your face{ $checks }{ $p_wrong }, among { $searched } faces. Not you? Tap "not me".
+payment-authorised = { $amount } is set aside for { $shop }, { $city }; nothing is taken yet. Recognised by your face{ $checks }{ $p_wrong }, among { $searched } faces. Not you? Tap "not me".
+payment-captured = { $shop } has taken { $amount } of what was set aside. { $released } is yours again.
+payment-released = { $amount } that was set aside for { $shop } is yours again; nothing was taken.
+payment-refunded = { $shop } has given you back { $amount }: { $reason }
 payment-stopped = We stopped a payment of { $amount } at { $shop }, { $city }. You were not debited. If it was you, pay another way.
     { $why ->
         [check_failed] Somebody there looked like you, and what was typed did not match your account.

@@ -13,6 +13,10 @@ face-frozen = 刷脸支付已关闭。在您用支付密码重新开启之前，
 face-deleted = 您已撤回同意，人脸信息已删除。您的账户和余额不受影响。
 pin-locked = 支付密码连续输错五次，已锁定 { $minutes } 分钟。如非本人操作，说明有人试图冒用您的身份付款：您没有被扣款，可立即关闭刷脸支付。
 payment-debited = 您在{ $city }「{ $shop }」刷脸支付 { $amount }。识别方式：人脸{ $checks }{ $p_wrong }，共比对 { $searched } 张人脸。不是您本人？请点「不是我」。
+payment-authorised = 您在{ $city }「{ $shop }」预留 { $amount }，尚未扣款。识别方式：人脸{ $checks }{ $p_wrong }，共比对 { $searched } 张人脸。不是您本人？请点「不是我」。
+payment-captured = 「{ $shop }」已从预留金额中扣款 { $amount }，其余 { $released } 已归还您的账户。
+payment-released = 为「{ $shop }」预留的 { $amount } 已归还您的账户，没有扣款。
+payment-refunded = 「{ $shop }」已向您退款 { $amount }：{ $reason }
 payment-stopped = 我们拦下了{ $city }「{ $shop }」的一笔 { $amount } 付款。您没有被扣款。如果是您本人，请改用其他方式付款。
     { $why ->
         [check_failed] 现场有人长得像您，但输入的信息与您的账户不符。

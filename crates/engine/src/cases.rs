@@ -5,12 +5,15 @@
 use disputes::{Command, Compensation, Dispute, Event, FiledBy, Filing, Finding, Stance};
 use gallery::Status;
 use ledger::{Account, Purpose, Transfer};
+use payments::{Command as PaymentCommand, State};
 use serde_json::json;
-use store::{AccessRow, DisputeRow, EvidenceRow, Language, MessageRow, PaymentState, Tx};
+use store::{AccessRow, DisputeRow, EvidenceRow, Language, MessageRow, PaymentRow, Tx};
 use types::{Amount, DisputeId, EventId, PayerId, PaymentId, SessionId, TransferId};
 
 use crate::callers::{MerchantCaller, OwnDevice, StaffCaller};
 use crate::engine::{Context, Engine, Message, record, tell, text_field};
+use crate::life::{Cause, Step, advance_payment, loss, payment_data};
+use crate::outbox::announce;
 use crate::rejected::{Error, Rejected};
 
 /// Why somebody may look at evidence.
@@ -41,7 +44,8 @@ impl Engine {
     /// authorisation. Sent twice, it is one dispute.
     ///
     /// # Errors
-    /// An unknown payment, which includes other people's; [`Rejected::PaymentReversed`]; [`Rejected::Field`]; an
+    /// An unknown payment, which includes other people's; [`Rejected::Payment`] or [`Rejected::PaymentRefunded`] when
+    /// nothing was taken or all of it came back, [`Rejected::AuthorisationReleased`]; [`Rejected::Field`]; an
     /// operating fault. The filing stands even when gathering fails: called again, it goes on from there.
     pub fn not_me(
         &self,
@@ -53,10 +57,11 @@ impl Engine {
         if words.chars().count() > WORDS_MAX {
             return Err(Rejected::Field { field: "words", what: "at most 2,000 characters" }.into());
         }
-        let case = self.store.write(|tx| Self::file(tx, ctx, device.payer, (payment, words, freeze)))?;
+        let filed = self.store.write(|tx| Self::file(tx, ctx, device.payer, (payment, words, freeze)))?;
         if freeze {
             self.set_gallery_status(device.payer, Status::Paused)?;
         }
+        let case = filed.ok_or(Rejected::AuthorisationReleased)?;
         let id = case.filing.id;
         // Also when an earlier call filed the case and then failed.
         if case.compensation == Compensation::Undecided {
@@ -71,35 +76,45 @@ impl Engine {
         ctx: &mut Context<'_>,
         payer: PayerId,
         (payment, words, freeze): (PaymentId, &str, bool),
-    ) -> Result<Dispute, Error> {
-        let row = tx.payment(payment)?.filter(|row| row.payer == payer).ok_or(Rejected::payment())?;
+    ) -> Result<Option<Dispute>, Error> {
+        let row = tx.payment(payment)?.filter(|row| row.terms().payer == payer);
+        let mut row = row.ok_or(Rejected::payment())?;
         if freeze {
             Self::freeze_in(tx, ctx, payer)?;
         }
         if let Some(found) = tx.dispute_of_payment(payment)? {
-            return Ok(found.dispute);
+            return Ok(Some(found.dispute));
         }
-        if row.state == PaymentState::Reversed {
-            return Err(Rejected::PaymentReversed.into());
+        if let State::Authorised { expires_at: _ } = row.payment.state {
+            return Self::let_go(tx, ctx, row).map(|()| None);
         }
         let id = DisputeId::generate(ctx.now, ctx.random);
         let filing = Filing {
             id,
             payment,
             payer,
-            merchant: row.merchant,
-            amount: row.amount,
+            merchant: row.terms().merchant,
+            amount: loss(&row.payment)?,
             by: FiledBy::Payer,
             words: words.to_owned(),
             at: ctx.now,
         };
         let dispute = Dispute::file(filing);
         tx.insert_dispute(&DisputeRow { dispute: dispute.clone(), terminal: row.terminal, version: 0 })?;
-        tx.update_payment(payment, row.state, true)?;
+        row.held = true;
+        tx.update_payment(&row)?;
+        tell_merchant(tx, ctx, &dispute, ("dispute.opened", &row))?;
         record(tx, ctx, &payer.to_string(), &id, json!({ "event": "filed", "payment": payment }))?;
-        let args = json!({ "amount": row.amount });
+        let args = json!({ "amount": dispute.filing.amount });
         tell(tx, ctx, payer, Message { kind: "dispute_filed", args, reference: id.to_string() })?;
-        Ok(dispute)
+        Ok(Some(dispute))
+    }
+
+    /// Nothing was taken yet, so nothing is at stake: what was set aside is the payer's again at once.
+    fn let_go(tx: &Tx<'_>, ctx: &mut Context<'_>, mut row: PaymentRow) -> Result<(), Error> {
+        let actor = row.terms().payer.to_string();
+        let step = Step { actor: &actor, command: PaymentCommand::Void, cause: Cause::Itself };
+        advance_payment(tx, ctx, &mut row, &step).map(drop)
     }
 
     /// Gathers the evidence anew: what the records say, and what they say today.
@@ -126,7 +141,13 @@ impl Engine {
         let assessment = disputes::assess(&facts);
         self.store.write(|tx| {
             let seq = u32::try_from(tx.evidence(id)?.len()).map_err(anyhow::Error::new)?;
-            let row = EvidenceRow { dispute: id, seq, at: ctx.now, facts, assessment };
+            let row = EvidenceRow {
+                dispute: id,
+                seq,
+                at: ctx.now,
+                facts: facts.clone(),
+                assessment: assessment.clone(),
+            };
             Self::advance(tx, ctx, (id, SURETY), Command::RecordEvidence)?;
             tx.insert_evidence(&row)?;
             Ok(row)
@@ -172,10 +193,7 @@ impl Engine {
     ) -> Result<(), Error> {
         let mut row = tx.dispute(id)?.ok_or(Rejected::dispute())?;
         let Some(event) = row.dispute.decide(command)? else { return Ok(()) };
-        let movement = movement(&row.dispute, &event);
-        if let Some(transfer) = movement {
-            tx.post(&transfer, ctx.now)?;
-        }
+        move_money(tx, ctx, (&row.dispute, actor), &event)?;
         row.dispute.apply(&event, ctx.now);
         row.version += 1;
         tx.update_dispute(&row)?;
@@ -202,7 +220,7 @@ impl Engine {
             let row = tx.dispute(id)?.filter(|row| row.dispute.filing.merchant == merchant.merchant);
             row.ok_or(Rejected::dispute())?;
             let actor = merchant.merchant.to_string();
-            Self::advance(tx, ctx, (id, &actor), Command::ReceiveStatement { stance, text })?;
+            Self::advance(tx, ctx, (id, &actor), Command::ReceiveStatement { stance, text: text.clone() })?;
             Ok(tx.dispute(id)?.ok_or(Rejected::dispute())?.dispute)
         })
     }
@@ -235,7 +253,7 @@ impl Engine {
         let note = text_field("note", note, WORDS_MAX, "1 to 2,000 characters")?;
         let transfer = TransferId::generate(ctx.now, ctx.random);
         self.store.write(|tx| {
-            Self::advance(tx, ctx, (id, &staff.name), Command::Find { finding, note })?;
+            Self::advance(tx, ctx, (id, &staff.name), Command::Find { finding, note: note.clone() })?;
             if finding.payer_is_owed() {
                 let automatic_limit = self.automatic_limit(tx)?;
                 let command =
@@ -247,11 +265,11 @@ impl Engine {
         self.case(staff, id)
     }
 
-    /// The merchant's unsettled money covers what the reserve paid, once per transfer id.
+    /// The merchant's money of this payment covers what the reserve paid, once per transfer id: from its pending money,
+    /// or after settlement from its settled money, the fee, and what it will owe.
     ///
     /// # Errors
-    /// [`Rejected::Dispute`], [`Rejected::Ledger`] when the merchant's pending money does not cover it; an
-    /// operating fault.
+    /// [`Rejected::Dispute`], [`Rejected::Payment`] when less is left of the payment; an operating fault.
     pub fn recover(
         &self,
         ctx: &mut Context<'_>,
@@ -272,13 +290,18 @@ impl Engine {
         staff: &StaffCaller,
         id: DisputeId,
     ) -> Result<CaseView, Error> {
-        let view = self.staff_step(ctx, staff, id, Command::Close)?;
-        let filing = view.dispute.filing.payment;
         self.store.write(|tx| {
-            let payment = tx.payment(filing)?.ok_or(Rejected::payment())?;
-            tx.update_payment(filing, payment.state, false).map_err(Error::from)
+            Self::advance(tx, ctx, (id, &staff.name), Command::Close)?;
+            let dispute = tx.dispute(id)?.ok_or(Rejected::dispute())?.dispute;
+            let mut payment = tx.payment(dispute.filing.payment)?.ok_or(Rejected::payment())?;
+            if payment.held {
+                payment.held = false;
+                tx.update_payment(&payment)?;
+                tell_merchant(tx, ctx, &dispute, ("dispute.closed", &payment))?;
+            }
+            Ok::<_, Error>(())
         })?;
-        Ok(view)
+        self.case(staff, id)
     }
 
     fn staff_step(
@@ -288,7 +311,7 @@ impl Engine {
         id: DisputeId,
         command: Command,
     ) -> Result<CaseView, Error> {
-        self.store.write(|tx| Self::advance(tx, ctx, (id, &staff.name), command))?;
+        self.store.write(|tx| Self::advance(tx, ctx, (id, &staff.name), command.clone()))?;
         self.case(staff, id)
     }
 
@@ -377,28 +400,28 @@ fn case_view(tx: &Tx<'_>, row: DisputeRow) -> Result<CaseView, Error> {
     Ok(CaseView { session: payment.session, dispute: row.dispute, version: row.version, language, timeline })
 }
 
-/// The money an event moves.
-fn movement(dispute: &Dispute, event: &Event) -> Option<Transfer> {
+/// Moves the money an event of a dispute moves.
+fn move_money(
+    tx: &Tx<'_>,
+    ctx: &mut Context<'_>,
+    (dispute, actor): (&Dispute, &str),
+    event: &Event,
+) -> Result<(), Error> {
     let filing = &dispute.filing;
     match event {
-        Event::Compensated { amount, transfer } => Some(Transfer {
-            id: *transfer,
-            from: Account::Reserve,
-            to: Account::Payer(filing.payer),
-            amount: *amount,
-            purpose: Purpose::Compensation { dispute: filing.id },
-        }),
+        Event::Compensated { amount, transfer } => {
+            let purpose = Purpose::Compensation { dispute: filing.id };
+            let (from, to) = (Account::Reserve, Account::Payer(filing.payer));
+            tx.post(&Transfer { id: *transfer, from, to, amount: *amount, purpose }, ctx.now)?;
+        }
         Event::Recovered { transfer } => {
             let Compensation::Paid { amount, transfer: _, at: _ } = dispute.compensation else {
                 unreachable!("only what was paid is recovered")
             };
-            Some(Transfer {
-                id: *transfer,
-                from: Account::MerchantPending(filing.merchant),
-                to: Account::Reserve,
-                amount,
-                purpose: Purpose::Recovery { dispute: filing.id },
-            })
+            let mut row = tx.payment(filing.payment)?.ok_or(Rejected::payment())?;
+            let cause = Cause::Recovery { dispute: filing.id, transfer: *transfer };
+            let step = Step { actor, command: PaymentCommand::Recover { amount }, cause };
+            advance_payment(tx, ctx, &mut row, &step)?;
         }
         Event::EvidenceGathered
         | Event::MerchantAsked { due: _ }
@@ -406,8 +429,26 @@ fn movement(dispute: &Dispute, event: &Event) -> Option<Transfer> {
         | Event::CompensationAwaitsApproval { amount: _ }
         | Event::CompensationNotDue
         | Event::Found { finding: _, note: _ }
-        | Event::Closed => None,
+        | Event::Closed => {}
     }
+    Ok(())
+}
+
+/// A webhook about a dispute. It does not say who disputes.
+fn tell_merchant(
+    tx: &Tx<'_>,
+    ctx: &mut Context<'_>,
+    dispute: &Dispute,
+    (kind, row): (&'static str, &PaymentRow),
+) -> Result<(), Error> {
+    let filing = &dispute.filing;
+    let merchant = tx.merchant(filing.merchant)?.ok_or(Rejected::merchant())?;
+    let order = tx.order(row.terms().order)?.ok_or(Rejected::order())?;
+    let mut data = payment_data(row, &order);
+    data["dispute_id"] = json!(filing.id);
+    data["disputed"] = json!(filing.amount);
+    announce(tx, ctx, &merchant, (kind, data))?;
+    Ok(())
 }
 
 /// What the payer is told of an event: no event without a message.

@@ -11,12 +11,14 @@ use evidence::Keyring;
 use face::FaceModels;
 use gallery::{Entry, Gallery, Status};
 use identity::{Calibration, PlaceModel};
+use jiff::tz::TimeZone;
 use rand::Rng;
 use risk::{Certainty, Policy};
 use serde::{Deserialize, Serialize};
 use store::{EventRow, FaceState, MessageRow, Objects, Store, Tx};
 use types::{Digest, EventId, GeoPoint, MessageId, PayerId, PhoneNumber, Template, Timestamp};
 
+use crate::outbox::Endpoint;
 use crate::rejected::{Error, Rejected};
 
 /// How many pictures an enrolment takes.
@@ -61,6 +63,10 @@ pub struct Engine {
     /// How a face is judged: the policy's own settings, or the default's where the policy has none of its own and
     /// only investigations ask.
     pub(crate) rule: Certainty,
+    /// Where the business day begins.
+    pub(crate) time_zone: TimeZone,
+    /// Where messages to payers are pushed, if anywhere.
+    pub(crate) push_gateway: Option<Endpoint>,
     /// Set when an assertion about money failed: no more payments until an operator looked.
     broken: AtomicBool,
 }
@@ -75,6 +81,7 @@ pub(crate) struct Parts {
     pub(crate) policy: Policy,
     pub(crate) policy_digest: Digest,
     pub(crate) rule: Certainty,
+    pub(crate) push_gateway: Option<Endpoint>,
 }
 
 /// What an operator asks first.
@@ -100,7 +107,11 @@ impl Engine {
         let dimension =
             NonZeroUsize::new(parts.faces.dimension()).context("a template has at least one number")?;
         let gallery = Gallery::new(dimension);
+        let time_zone = TimeZone::get(&parts.policy.settlement.time_zone)
+            .context("settlement.time_zone of the policy is no time zone of the IANA database")?;
         let engine = Self {
+            time_zone,
+            push_gateway: parts.push_gateway,
             store: parts.store,
             objects: parts.objects,
             keyring: parts.keyring,

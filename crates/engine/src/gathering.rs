@@ -38,7 +38,7 @@ impl Engine {
     pub(crate) fn facts(&self, _ctx: &Context<'_>, id: DisputeId) -> Result<Facts, Error> {
         let records = self.records(id)?;
         let today = self.today(&records)?;
-        let payer = records.payment.payer;
+        let payer = records.payment.terms().payer;
         Ok(Facts {
             capture_preserved: today.is_some(),
             strong_factor: records.payment.strong,
@@ -54,7 +54,7 @@ impl Engine {
             better_match: today.as_ref().and_then(|certainty| better_match(certainty, payer)),
             travel: records.travel,
             visits_to_city: records.visits_to_city,
-            minutes_to_report: minutes_between(records.payment.at, records.filed_at),
+            minutes_to_report: minutes_between(records.payment.terms().at, records.filed_at),
             terminal_disputes: records.terminal_disputes,
             merchant_stance: records.merchant_stance,
         })
@@ -66,6 +66,7 @@ impl Engine {
             let filing = row.dispute.filing;
             let vanished = |what: &str| anyhow!("the {what} of {id} has vanished");
             let payment = tx.payment(filing.payment)?.ok_or_else(|| vanished("payment"))?;
+            let at = payment.terms().at;
             let terminal = tx.terminal(payment.terminal)?.ok_or_else(|| vanished("terminal"))?;
             let session = tx.session(payment.session)?.ok_or_else(|| vanished("session"))?;
             let decision = tx.decisions(session.id)?.pop().ok_or_else(|| vanished("decision"))?;
@@ -79,10 +80,9 @@ impl Engine {
             };
             let frames =
                 tx.capture(session.id)?.map_or(0, |capture| capture.frames.as_array().map_or(0, Vec::len));
-            let device =
-                tx.nearest_trace(filing.payer, payment.at)?.map(|TraceRow { at, point }| (at, point));
-            let paid = tx.last_payment_place(filing.payer, payment.id, payment.at)?;
-            let since = payment.at - HABIT;
+            let device = tx.nearest_trace(filing.payer, at)?.map(|TraceRow { at, point }| (at, point));
+            let paid = tx.last_payment_place(filing.payer, filing.payment, at)?;
+            let since = at - HABIT;
             Ok(Records {
                 filed_at: filing.at,
                 recognition: serde_json::from_value(decision.recognition).context("reading a decision")?,
@@ -90,13 +90,13 @@ impl Engine {
                 p_wrong_then,
                 frames: u32::try_from(frames).context("counting frames")?,
                 digits_attempts: session.digits_attempts,
-                visits_to_city: tx.visits_to_city(filing.payer, &terminal, since, payment.at)?,
+                visits_to_city: tx.visits_to_city(filing.payer, &terminal, since, at)?,
                 terminal_disputes: tx.other_disputes_at(terminal.id, id)?,
                 merchant_stance: match row.dispute.statement {
                     Some(Statement::Received { at: _, stance, text: _ }) => Some(stance),
                     Some(Statement::Asked { due: _ }) | None => None,
                 },
-                travel: nearest([device, paid], &terminal, payment.at),
+                travel: nearest([device, paid], &terminal, at),
                 payment,
                 terminal,
             })
@@ -107,8 +107,8 @@ impl Engine {
     fn today(&self, records: &Records) -> Result<Option<Certainty>, Error> {
         let Some(template) = self.probe(records.payment.session)? else { return Ok(None) };
         let probe = Probe { template: &template, frames: records.frames, each: &[] };
-        let scene = Scene { terminal: &records.terminal, at: records.payment.at };
-        self.certainty_today(&probe, scene, records.payment.payer).map(Some)
+        let scene = Scene { terminal: &records.terminal, at: records.payment.terms().at };
+        self.certainty_today(&probe, scene, records.payment.terms().payer).map(Some)
     }
 }
 

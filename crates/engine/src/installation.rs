@@ -16,10 +16,24 @@ use store::{Objects, Scope, Store, Tx};
 use zeroize::Zeroizing;
 
 use crate::engine::{Context, Engine, Parts};
+use crate::outbox::{Endpoint, check_url, new_signing_secret};
 
 /// Measured scores of the embedder we ship; see its provenance.
 const CALIBRATION: &str = include_str!("../../../policy/calibration/sface-lfw-dev.json");
 const DEFAULT_POLICY: &str = include_str!("../../../policy/default.toml");
+
+/// What an engine is opened with, besides its folder.
+#[derive(Clone, Copy)]
+pub struct Options<'a> {
+    /// The text of the policy in force.
+    pub policy: &'a str,
+    /// The address of a PostgreSQL database; without it the data folder's own SQLite file.
+    pub database: Option<&'a str>,
+    /// The folder of sealed captures, where several processes share one; without it the data folder's own.
+    pub captures: Option<&'a Path>,
+    /// Where messages to payers are pushed, besides their own device's inbox.
+    pub push_gateway: Option<&'a str>,
+}
 
 /// A data folder, locked: one process at a time changes what lies in it.
 pub struct Installation {
@@ -65,10 +79,18 @@ impl Installation {
     ///
     /// # Errors
     /// A file cannot be read or written, the database is damaged, or the models do not fit.
-    pub fn engine(&self, faces: Arc<FaceModels>, policy_text: &str, ctx: &mut Context<'_>) -> Result<Engine> {
+    pub fn engine(
+        &self,
+        faces: Arc<FaceModels>,
+        options: &Options<'_>,
+        ctx: &mut Context<'_>,
+    ) -> Result<Engine> {
+        let policy_text = options.policy;
         let policy = Policy::parse(policy_text)?;
-        let master = self.master_key(ctx.random)?;
-        let store = Store::open(&self.folder.join("surety.db"))?;
+        let keyring = Keyring::new(&*self.master_key(ctx.random)?);
+        let store = self.store(options)?;
+        check_master_key(&store, &keyring)?;
+        let push_gateway = options.push_gateway.map(|url| self.push_gateway(url, ctx.random)).transpose()?;
         let policy_digest = evidence::digest(policy_text.as_bytes());
         store.write(|tx| tx.keep_policy(policy_digest, policy_text, ctx.now))?;
         let calibration = Self::shipped_calibration()?;
@@ -77,8 +99,11 @@ impl Installation {
             .context("checking the calibration against the embedding model")?;
         let parts = Parts {
             store,
-            objects: Objects::open(&self.folder.join("captures"))?,
-            keyring: Keyring::new(&master),
+            objects: Objects::open(
+                &options.captures.map_or_else(|| self.folder.join("captures"), Path::to_owned),
+            )?,
+            keyring,
+            push_gateway,
             faces,
             calibration,
             rule: rule(&policy)?,
@@ -91,6 +116,30 @@ impl Installation {
             write_secret(&self.folder.join("staff.key"), secret.as_bytes())?;
         }
         Ok(engine)
+    }
+
+    fn store(&self, options: &Options<'_>) -> Result<Store> {
+        let store = match options.database {
+            Some(url) => Store::connect(url)?,
+            None => Store::open(&self.folder.join("surety.db"))?,
+        };
+        Ok(if options.push_gateway.is_some() { store.pushing() } else { store })
+    }
+
+    /// The gateway's address, and the secret that signs for it: `push.key`, made on the first start.
+    fn push_gateway(&self, url: &str, random: &mut dyn Rng) -> Result<Endpoint> {
+        check_url(url).context("the address of the push gateway")?;
+        let path = self.folder.join("push.key");
+        let secret = match fs::read_to_string(&path).map(Zeroizing::new) {
+            Ok(text) => Zeroizing::new(text.trim().to_owned()),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let secret = new_signing_secret(random);
+                write_secret(&path, secret.as_bytes())?;
+                secret
+            }
+            Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
+        };
+        Ok(Endpoint { url: url.to_owned(), secret })
     }
 
     /// 32 bytes as 64 hexadecimal digits in `master.key`. Losing it loses every face, name and phone number.
@@ -113,6 +162,20 @@ impl Installation {
         }
         Ok(key)
     }
+}
+
+/// A database is opened under the master key it was begun with and no other.
+fn check_master_key(store: &Store, keyring: &Keyring) -> Result<()> {
+    let mark = keyring.blind_index("installation", "master key");
+    let kept = store.write(|tx| -> Result<_> {
+        tx.keep_installation("master_key", &mark)?;
+        tx.installation("master_key")
+    })?;
+    ensure!(
+        kept.as_deref() == Some(&mark[..]),
+        "this database was begun under another master key; bring that master.key back from your safe"
+    );
+    Ok(())
 }
 
 /// How a face is judged: by the policy's own settings, or, under the old rules, in investigations only, by the

@@ -1,4 +1,4 @@
-//! The use cases: enrol, pay, dispute, compensate, verify.
+//! The use cases: enrol, pay, settle, dispute, compensate, verify.
 //!
 //! Shape of a use case: load rows, decide with a pure crate, write events and rows in one database
 //! transaction. Clock and randomness come in a [`Context`]. The only refusals are [`Rejected`], each with a
@@ -11,23 +11,30 @@
 //! - On doubt about identity nobody is debited.
 #![forbid(unsafe_code)]
 
+mod bills;
 mod callers;
 mod cases;
+mod debit;
 mod engine;
 mod enrolment;
 mod gathering;
 mod installation;
+mod life;
 mod merchants;
 mod messages;
 mod orders;
+mod outbox;
 mod pay;
 mod payers;
 mod recognise;
+mod refunds;
 mod rejected;
 mod seed;
 mod sessions;
+mod settling;
 mod verify;
 
+pub use bills::BillView;
 pub use callers::{Caller, MerchantCaller, OwnDevice, StaffCaller, TerminalCaller};
 pub use cases::{CaseView, PURPOSES};
 pub use disputes::{
@@ -36,18 +43,22 @@ pub use disputes::{
 };
 pub use engine::{Context, Engine, FRAMES_ENROL, FRAMES_PAY, Health, Timings};
 pub use enrolment::{CONSENT_VERSION, consent_text};
-pub use installation::Installation;
+pub use installation::{Installation, Options};
 pub use merchants::{NewMerchant, NewTerminal};
 pub use messages::render;
 pub use orders::{NewOrder, OrderView};
-pub use pay::StepUp;
+pub use outbox::{Endpoint, Lease};
+pub use pay::{Measured, StepUp};
 pub use payers::{NewPayer, PaymentView, Profile};
+pub use payments::{State as PaymentState, Sum as BillSum, Totals as BillLineTotals};
+pub use refunds::{MerchantPayment, NewRefund};
 pub use rejected::{Error, Kind, Rejected};
 pub use risk::{Check, Policy, Refusal};
 pub use seed::Seeded;
 pub use sessions::{OpenedSession, Recognised, SessionState, SessionView};
+pub use settling::SettlementView;
 pub use store::{
-    AccessRow, ConsentRow, DecisionRow, EnrolmentRow, EnrolmentState, EvidenceRow, FaceState, Language,
-    MessageRow, OrderState,
+    AccessRow, ConsentRow, DecisionRow, DeliveryRow, DeliveryState, EnrolmentRow, EnrolmentState,
+    EvidenceRow, FaceState, Language, MessageRow, OrderState, RefundRow, SettlementState,
 };
 pub use verify::{CheckResult, verify};

@@ -46,7 +46,15 @@ impl Engine {
         let id = MerchantId::generate(ctx.now, ctx.random);
         let (secret, key) = new_secret(ctx);
         self.store.write(|tx| {
-            tx.insert_merchant(&MerchantRow { id, name, city, created_at: ctx.now })?;
+            tx.insert_merchant(&MerchantRow {
+                id,
+                name: name.clone(),
+                city: city.clone(),
+                settle_after_days: 1,
+                fee_bps: 0,
+                webhook: None,
+                created_at: ctx.now,
+            })?;
             let row = KeyRow { id: key, scope: Scope::Merchant, subject: id.to_string() };
             tx.insert_key(&row, &evidence::digest(secret.as_bytes()).0, ctx.now)?;
             record(tx, ctx, &staff.name, &id, json!({ "event": "merchant_registered" })).map_err(Error::from)
@@ -74,13 +82,47 @@ impl Engine {
         self.store.write(|tx| {
             tx.merchant(new.merchant)?.ok_or(Rejected::merchant())?;
             let created_at = ctx.now;
-            let row = TerminalRow { id, merchant: new.merchant, label, place, suspended: false, created_at };
+            let row = TerminalRow {
+                id,
+                merchant: new.merchant,
+                label: label.clone(),
+                place: place.clone(),
+                suspended: false,
+                created_at,
+            };
             tx.insert_terminal(&row)?;
             let row = KeyRow { id: key, scope: Scope::Terminal, subject: id.to_string() };
             tx.insert_key(&row, &evidence::digest(secret.as_bytes()).0, ctx.now)?;
             record(tx, ctx, &staff.name, &id, json!({ "event": "terminal_registered" })).map_err(Error::from)
         })?;
         Ok((id, secret))
+    }
+
+    /// Sets a merchant's terms: T+n and the fee. They hold for payments from now on.
+    ///
+    /// # Errors
+    /// An unknown merchant, [`Rejected::Field`]; an operating fault.
+    pub fn set_terms(
+        &self,
+        ctx: &mut Context<'_>,
+        staff: &StaffCaller,
+        id: MerchantId,
+        (settle_after_days, fee_bps): (u32, u32),
+    ) -> Result<(), Error> {
+        if !(1..=90).contains(&settle_after_days) {
+            return Err(Rejected::Field { field: "settle_after_days", what: "1 to 90 days" }.into());
+        }
+        if fee_bps > payments::BPS_WHOLE {
+            return Err(Rejected::Field { field: "fee_bps", what: "0 to 10,000 basis points" }.into());
+        }
+        self.store.write(|tx| {
+            let mut row = tx.merchant(id)?.ok_or(Rejected::merchant())?;
+            (row.settle_after_days, row.fee_bps) = (settle_after_days, fee_bps);
+            tx.update_merchant(&row)?;
+            let body =
+                json!({ "event": "terms_set", "settle_after_days": settle_after_days, "fee_bps": fee_bps });
+            record(tx, ctx, &staff.name, &id, body).map_err(Error::from)
+        })
     }
 
     /// Puts money of the operator into the reserve, once per id; returns what the reserve holds.
@@ -153,12 +195,18 @@ impl Engine {
         self.balances_of(&[Account::Reserve])
     }
 
-    /// What a merchant was paid and has not been settled, per currency.
+    /// What a merchant was paid and has not been settled; what was settled and not paid out; and what it owes, as a
+    /// negative amount; each per currency.
     ///
     /// # Errors
     /// An operating fault.
-    pub fn merchant_balances(&self, merchant: MerchantCaller) -> Result<Vec<Amount>, Error> {
-        self.balances_of(&[Account::MerchantPending(merchant.merchant)])
+    pub fn merchant_balances(&self, merchant: MerchantCaller) -> Result<[Vec<Amount>; 3], Error> {
+        let id = merchant.merchant;
+        Ok([
+            self.balances_of(&[Account::MerchantPending(id)])?,
+            self.balances_of(&[Account::MerchantSettled(id)])?,
+            self.balances_of(&[Account::Receivable(id)])?,
+        ])
     }
 
     pub(crate) fn balances_of(&self, accounts: &[Account]) -> Result<Vec<Amount>, Error> {

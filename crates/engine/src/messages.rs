@@ -152,13 +152,17 @@ mod tests {
         let sources = [
             include_str!("cases.rs"),
             include_str!("enrolment.rs"),
-            include_str!("orders.rs"),
+            include_str!("life.rs"),
             include_str!("pay.rs"),
             include_str!("payers.rs"),
         ];
         let mut kinds = 0;
         for source in sources {
-            let sent = source.split("kind: \"").skip(1).chain(source.split("=> (\"").skip(1));
+            let sent = source
+                .split("kind: \"")
+                .skip(1)
+                .chain(source.split("=> (\"").skip(1))
+                .chain(source.split("Some((\"").skip(1));
             for kind in sent.filter_map(|rest| rest.split('"').next()) {
                 kinds += 1;
                 assert!(ZH.has_message(&kind.replace('_', "-")), "{kind} has no words");

@@ -1,13 +1,14 @@
 //! Orders: what a merchant wants paid.
 
 use anyhow::anyhow;
-use ledger::{Account, Purpose, Transfer};
+use payments::{Command, State};
 use serde_json::json;
-use store::{OrderRow, OrderState, PaymentRow, PaymentState, Tx};
-use types::{Amount, OrderId, PaymentId, SignedDuration, TerminalId, Timestamp, TransferId};
+use store::{OrderRow, OrderState, PaymentRow, Tx};
+use types::{Amount, OrderId, PaymentId, SignedDuration, TerminalId, Timestamp};
 
 use crate::callers::{Caller, MerchantCaller};
-use crate::engine::{Context, Engine, Message, record, tell, text_field};
+use crate::engine::{Context, Engine, record, text_field};
+use crate::life::{Cause, Step, advance_payment};
 use crate::rejected::{Error, Rejected};
 
 /// An order to create.
@@ -21,6 +22,8 @@ pub struct NewOrder {
     pub amount: Amount,
     /// What the payer reads.
     pub description: String,
+    /// Does the merchant take the money itself, later and perhaps less? Otherwise it is taken at once.
+    pub capture_later: bool,
 }
 
 /// An order, as its merchant sees it.
@@ -40,6 +43,8 @@ pub struct OrderView {
     pub payment: Option<PaymentId>,
     /// Until when it can be paid.
     pub expires_at: Timestamp,
+    /// Does the merchant take the money itself?
+    pub capture_later: bool,
 }
 
 impl Engine {
@@ -75,25 +80,25 @@ impl Engine {
             state: OrderState::Open,
             created_at: ctx.now,
             expires_at: ctx.now + SignedDuration::from_mins(i64::from(self.policy.times.order_minutes)),
+            capture_later: new.capture_later,
         };
         self.store.write(|tx| {
             let terminal = tx.terminal(new.terminal)?;
             terminal.filter(|t| t.merchant == merchant.merchant).ok_or(Rejected::terminal())?;
+            if tx.is_number_reversed(row.merchant, &row.out_trade_no)? {
+                return Err(Rejected::OrderReversed.into());
+            }
             if tx.insert_order(&row)? {
-                record(
-                    tx,
-                    ctx,
-                    &merchant.merchant.to_string(),
-                    &row.id,
-                    json!({ "event": "order_created" }),
-                )?;
-                return Ok((order_view(tx, row, ctx.now)?, true));
+                let actor = merchant.merchant.to_string();
+                record(tx, ctx, &actor, &row.id, json!({ "event": "order_created" }))?;
+                return Ok((order_view(tx, row.clone(), ctx.now)?, true));
             }
             let existing = tx.order_by_number(row.merchant, &row.out_trade_no)?;
             let existing = existing.ok_or_else(|| anyhow!("an order that conflicts must exist"))?;
             let same = existing.amount == row.amount
                 && existing.terminal == row.terminal
-                && existing.description == row.description;
+                && existing.description == row.description
+                && existing.capture_later == row.capture_later;
             if !same {
                 return Err(Error::from(Rejected::OrderConflict));
             }
@@ -116,39 +121,70 @@ impl Engine {
     /// Sent twice, it happens once.
     ///
     /// # Errors
-    /// An unknown order, which includes other people's; [`Rejected::PaymentDisputed`]; an operating fault.
+    /// An unknown order, which includes other people's; [`Rejected::Payment`] when it is settled, disputed
+    /// or partly given back; an operating fault.
     pub fn reverse(&self, ctx: &mut Context<'_>, caller: &Caller, id: OrderId) -> Result<OrderView, Error> {
         self.store.write(|tx| {
-            let mut row = visible_order(tx, caller, id)?;
-            if row.state == OrderState::Reversed {
-                return order_view(tx, row, ctx.now);
-            }
-            if let Some(payment) = tx.payment_of_order(id)? {
-                Self::give_back(tx, ctx, &payment)?;
-            }
-            tx.set_order_state(id, OrderState::Reversed)?;
-            record(tx, ctx, &caller_name(caller), &id, json!({ "event": "order_reversed" }))?;
-            row.state = OrderState::Reversed;
-            order_view(tx, row, ctx.now)
+            let row = visible_order(tx, caller, id)?;
+            Self::reverse_order(tx, ctx, &caller_name(caller), row)
         })
     }
 
-    fn give_back(tx: &Tx<'_>, ctx: &mut Context<'_>, payment: &PaymentRow) -> Result<(), Error> {
-        if tx.dispute_of_payment(payment.id)?.is_some() {
-            return Err(Rejected::PaymentDisputed.into());
+    /// Takes back whatever stands under a merchant's own number, also when its order has not come yet: an order of
+    /// that number is then refused. For a merchant that never got the order's id. Returns the order, if there is one.
+    ///
+    /// # Errors
+    /// As [`Engine::reverse`].
+    pub fn reverse_number(
+        &self,
+        ctx: &mut Context<'_>,
+        merchant: MerchantCaller,
+        out_trade_no: &str,
+    ) -> Result<Option<OrderView>, Error> {
+        let out_trade_no = text_field("out_trade_no", out_trade_no, 64, "1 to 64 characters")?;
+        let actor = merchant.merchant.to_string();
+        self.store.write(|tx| {
+            tx.reverse_number(merchant.merchant, &out_trade_no, ctx.now)?;
+            let found = tx.order_by_number(merchant.merchant, &out_trade_no)?;
+            found.map(|row| Self::reverse_order(tx, ctx, &actor, row)).transpose()
+        })
+    }
+
+    fn reverse_order(
+        tx: &Tx<'_>,
+        ctx: &mut Context<'_>,
+        actor: &str,
+        mut row: OrderRow,
+    ) -> Result<OrderView, Error> {
+        if row.state == OrderState::Reversed {
+            return order_view(tx, row, ctx.now);
         }
-        let transfer = Transfer {
-            id: TransferId::generate(ctx.now, ctx.random),
-            from: Account::MerchantPending(payment.merchant),
-            to: Account::Payer(payment.payer),
-            amount: payment.amount,
-            purpose: Purpose::Reversal { payment: payment.id },
-        };
-        assert!(tx.post(&transfer, ctx.now)?, "a fresh transfer is applied");
-        tx.update_payment(payment.id, PaymentState::Reversed, payment.held)?;
-        let args = json!({ "amount": payment.amount });
-        let message = Message { kind: "payment_reversed", args, reference: payment.id.to_string() };
-        tell(tx, ctx, payment.payer, message).map_err(Error::from)
+        if let Some(mut payment) = tx.payment_of_order(row.id)?
+            && holds_money(&payment)
+        {
+            let step = Step { actor, command: Command::Reverse, cause: Cause::Itself };
+            advance_payment(tx, ctx, &mut payment, &step)?;
+        }
+        tx.set_order_state(row.id, OrderState::Reversed)?;
+        record(tx, ctx, actor, &row.id, json!({ "event": "order_reversed" }))?;
+        row.state = OrderState::Reversed;
+        order_view(tx, row, ctx.now)
+    }
+
+    /// The order under a merchant's own number: what a merchant asks that lost an answer.
+    ///
+    /// # Errors
+    /// An unknown order; an operating fault.
+    pub fn order_by_number(
+        &self,
+        ctx: &Context<'_>,
+        merchant: MerchantCaller,
+        out_trade_no: &str,
+    ) -> Result<OrderView, Error> {
+        self.store.read(|tx| {
+            let row = tx.order_by_number(merchant.merchant, out_trade_no)?.ok_or(Rejected::order())?;
+            order_view(tx, row, ctx.now)
+        })
     }
 }
 
@@ -174,7 +210,7 @@ fn visible_order(tx: &Tx<'_>, caller: &Caller, id: OrderId) -> Result<OrderRow, 
 }
 
 fn order_view(tx: &Tx<'_>, row: OrderRow, now: Timestamp) -> Result<OrderView, Error> {
-    let payment = tx.payment_of_order(row.id)?.map(|payment| payment.id);
+    let payment = tx.payment_of_order(row.id)?.map(|row| row.terms().id);
     let expired = row.state == OrderState::Open && row.expires_at <= now;
     Ok(OrderView {
         id: row.id,
@@ -184,7 +220,18 @@ fn order_view(tx: &Tx<'_>, row: OrderRow, now: Timestamp) -> Result<OrderView, E
         state: (!expired).then_some(row.state),
         payment,
         expires_at: row.expires_at,
+        capture_later: row.capture_later,
     })
+}
+
+/// Is money of the payer still with somebody else, or set aside?
+const fn holds_money(row: &PaymentRow) -> bool {
+    match &row.payment.state {
+        State::Authorised { expires_at: _ }
+        | State::Captured { captured: _ }
+        | State::Settled { captured: _, settlement: _, settled_at: _ } => true,
+        State::Voided { at: _ } | State::Expired { at: _ } | State::Reversed { at: _, captured: _ } => false,
+    }
 }
 
 /// Can this order be paid now?

@@ -4,20 +4,17 @@ use std::time::Instant;
 
 use anyhow::{Context as _, anyhow};
 use face::FaceEvidence;
-use ledger::{Account, Purpose, Transfer};
 use risk::{Case, Check, Passed, Refusal, Verdict};
 use serde_json::json;
-use store::{
-    CaptureRow, ConfirmationRow, DecisionRow, FaceState, OrderRow, OrderState, PaymentRow, PaymentState,
-    SessionRow, TerminalRow, Tx,
-};
+use store::{CaptureRow, ConfirmationRow, DecisionRow, FaceState, OrderRow, SessionRow, TerminalRow, Tx};
 use types::{
-    CaptureId, ConfirmationId, LastFour, PayerId, PaymentId, PhoneNumber, Probability, SessionId,
-    SignedDuration, Template, TransferId,
+    CaptureId, ConfirmationId, LastFour, PayerId, PhoneNumber, Probability, SessionId, SignedDuration,
+    Template,
 };
 use zeroize::Zeroizing;
 
 use crate::callers::TerminalCaller;
+use crate::debit::Debit;
 use crate::engine::{Context, Engine, FRAMES_PAY, Message, Timings, record, tell};
 use crate::enrolment::same_face;
 use crate::orders::payable;
@@ -41,6 +38,15 @@ pub struct StepUp {
     pub check: Check,
     /// What the payer typed; none for the own device.
     pub answer: Option<Zeroizing<String>>,
+}
+
+/// What the machines measured about the frames of a capture, in order.
+#[derive(Clone, Copy)]
+pub struct Measured<'a> {
+    /// The pictures to keep; none where there are none.
+    pub pictures: &'a [Vec<u8>],
+    /// What was measured about each frame.
+    pub faces: &'a [FaceEvidence],
 }
 
 /// An attempt in the transaction that decides it.
@@ -78,58 +84,53 @@ impl Engine {
         if !FRAMES_PAY.contains(&frames.len()) {
             return Err(Rejected::Field { field: "frames", what: "1 to 3 pictures" }.into());
         }
-        let (terminal, _, session) =
-            self.store.read(|tx| Self::waiting_for_capture(tx, ctx, caller, (id, nonce)))?;
-        let seen = self.analyse_frames(frames)?;
+        self.store.read(|tx| Self::waiting_for_capture(tx, ctx, caller, (id, nonce)))?;
+        let faces = self.analyse_frames(frames)?;
+        self.capture_measured(ctx, caller, (id, nonce), Measured { pictures: frames, faces: &faces })
+    }
+
+    /// The deterministic half of [`Engine::capture`]: takes what the machines measured and decides. For whoever has
+    /// evidence without pictures, a benchmark or a simulation; no terminal reaches it.
+    ///
+    /// # Errors
+    /// As [`Engine::capture`].
+    pub fn capture_measured(
+        &self,
+        ctx: &mut Context<'_>,
+        caller: TerminalCaller,
+        (id, nonce): (SessionId, &str),
+        measured: Measured<'_>,
+    ) -> Result<(SessionView, Timings), Error> {
+        let Measured { pictures, faces } = measured;
         let mut timings =
-            Timings { frames: seen.iter().map(|face| face.timings).collect(), ..Timings::default() };
-        let templates: Vec<Template> = seen.iter().map(|face| face.template.clone()).collect();
+            Timings { frames: faces.iter().map(|face| face.timings).collect(), ..Timings::default() };
+        let templates: Vec<Template> = faces.iter().map(|face| face.template.clone()).collect();
         if !same_face(&templates) {
             return Err(Rejected::FramesUnlike.into());
         }
         let template = Template::fuse(&templates).map_err(anyhow::Error::new)?;
-        let count = u32::try_from(frames.len()).expect("the number of frames was checked");
-        let scene = Scene { terminal: &terminal, at: ctx.now };
-        let recognition = self.recognise(
-            &Probe { template: &template, frames: count, each: &templates },
-            scene,
-            &mut timings,
-        )?;
+        let count = u32::try_from(faces.len()).context("counting frames")?;
+        let terminal =
+            self.store.read(|tx| tx.terminal(caller.terminal)?.ok_or(Error::from(Rejected::terminal())))?;
+        let probe = Probe { template: &template, frames: count, each: &templates };
+        let recognition = self.recognise(&probe, Scene { terminal: &terminal, at: ctx.now }, &mut timings)?;
 
         let start = Instant::now();
         let capture = CaptureId::generate(ctx.now, ctx.random);
-        self.keep_frames(ctx, capture, frames)?;
-        let measured: Vec<_> = frames
-            .iter()
-            .zip(&seen)
-            .map(|(bytes, face)| json!({ "sha256": evidence::digest(bytes), "face": face.frame }))
-            .collect();
-        let row = CaptureRow {
-            id: capture,
-            session: session.id,
-            at: ctx.now,
-            frames: measured.into(),
-            probe_sealed: self.keyring.seal(
-                &format!("probe {id}"),
-                &Zeroizing::new(template.to_bytes()),
-                ctx.random,
-            ),
-            model: self.faces.model_id(),
-        };
+        self.keep_frames(ctx, capture, pictures)?;
+        let row = self.capture_row(ctx, (capture, id), &measured, &template);
         timings.seal = start.elapsed();
 
         let start = Instant::now();
         let view = self.store.write(|tx| {
             let (terminal, order, mut session) = Self::waiting_for_capture(tx, ctx, caller, (id, nonce))?;
             tx.insert_capture(&row)?;
-            let liveness = least_liveness(&seen);
-            let recognition = &recognition;
             let attempt = Attempt {
                 session: &mut session,
                 order: &order,
                 terminal: &terminal,
-                recognition,
-                liveness,
+                recognition: &recognition,
+                liveness: least_liveness(faces),
                 passed: Vec::new(),
             };
             self.decide(tx, ctx, attempt)?;
@@ -137,10 +138,36 @@ impl Engine {
         });
         if view.is_err() {
             // No record names these pictures, so nobody would ever look at them or delete them.
-            self.objects.discard(capture, frames.len())?;
+            self.objects.discard(capture, pictures.len())?;
         }
         timings.commit = start.elapsed();
         Ok((view?, timings))
+    }
+
+    fn capture_row(
+        &self,
+        ctx: &mut Context<'_>,
+        (capture, session): (CaptureId, SessionId),
+        measured: &Measured<'_>,
+        template: &Template,
+    ) -> CaptureRow {
+        let digests = measured.pictures.iter().map(|bytes| Some(evidence::digest(bytes)));
+        let digests = digests.chain(std::iter::repeat(None));
+        let frames: Vec<_> = measured
+            .faces
+            .iter()
+            .zip(digests)
+            .map(|(face, digest)| json!({ "sha256": digest, "face": face.frame }))
+            .collect();
+        let probe = Zeroizing::new(template.to_bytes());
+        CaptureRow {
+            id: capture,
+            session,
+            at: ctx.now,
+            frames: frames.into(),
+            probe_sealed: self.keyring.seal(&format!("probe {session}"), &probe, ctx.random),
+            model: self.faces.model_id(),
+        }
     }
 
     /// Seals the frames of a capture into the object store, before the record that names them.
@@ -292,7 +319,7 @@ impl Engine {
         step: &StepUp,
     ) -> Result<(TerminalRow, OrderRow, Vec<Passed>), Error> {
         check_nonce(session, &step.nonce)?;
-        let SessionState::AwaitingCheck { ask, passed } = state_of(session)? else {
+        let SessionState::AwaitingCheck { ask, passed, repeated: _ } = state_of(session)? else {
             return Err(Rejected::CheckNotAsked.into());
         };
         if ask != step.check {
@@ -319,21 +346,19 @@ impl Engine {
         let Attempt { session, order, terminal, recognition, liveness, passed } = attempt;
         let best = recognition.best();
         // As the database has it now: face payment may have been switched since the search.
-        let (enabled, (spent_minor, spent_one_factor_minor)) = match best {
-            Some(payer) => {
-                let spent = tx.spent_since(payer, order.amount.currency, ctx.now - DAY)?;
-                (tx.payer(payer)?.is_some_and(|row| row.face == FaceState::Enabled), spent)
-            }
-            None => (false, (0, 0)),
+        let known = match best {
+            Some(payer) => self.known(tx, ctx, order, payer)?,
+            None => Known::default(),
         };
         let case = Case {
             amount: order.amount,
             face: recognition.face(),
-            enabled,
+            enabled: known.enabled,
             liveness,
             passed,
-            spent_one_factor_minor,
-            spent_minor,
+            spent_one_factor_minor: known.spent_one_factor_minor,
+            spent_minor: known.spent_minor,
+            repeated: known.repeated,
         };
         let verdict = risk::decide(&self.policy, &case);
         let seq = tx.decision_count(session.id)?;
@@ -362,13 +387,32 @@ impl Engine {
                 if let Some(payer) = best.filter(|_| ask == Check::OwnDevice) {
                     Self::ask_own_device(tx, ctx, (session, order, terminal), payer)?;
                 }
-                set_state(tx, session, &SessionState::AwaitingCheck { ask, passed: case.passed })
+                let repeated = case.repeated;
+                set_state(tx, session, &SessionState::AwaitingCheck { ask, passed: case.passed, repeated })
             }
             Verdict::Refuse { refusal, p_wrong } => {
                 let suspect = best.filter(|_| tell_candidate(refusal, p_wrong));
                 Self::refuse(tx, ctx, session, (refusal, suspect))
             }
         }
+    }
+
+    /// What the database has of the candidate now. The payer's row is locked first, so that two terminals cannot
+    /// both spend what is left of a limit.
+    fn known(
+        &self,
+        tx: &Tx<'_>,
+        ctx: &Context<'_>,
+        order: &OrderRow,
+        payer: PayerId,
+    ) -> Result<Known, Error> {
+        let enabled = tx.payer(payer)?.is_some_and(|row| row.face == FaceState::Enabled);
+        let (spent_minor, spent_one_factor_minor) =
+            tx.spent_since(payer, order.amount.currency, ctx.now - DAY)?;
+        let window = SignedDuration::from_secs(i64::from(self.policy.limits.repeat_seconds));
+        let repeated = window.is_positive()
+            && tx.last_same_payment(payer, order.merchant, order.amount, ctx.now - window)?.is_some();
+        Ok(Known { enabled, spent_minor, spent_one_factor_minor, repeated })
     }
 
     fn ask_own_device(
@@ -402,65 +446,15 @@ impl Engine {
         }
         Ok(())
     }
-
-    /// Debits a payer: transfer, payment, order, event and message together or not at all.
-    fn debit(&self, tx: &Tx<'_>, ctx: &mut Context<'_>, debit: Debit<'_>) -> Result<(), Error> {
-        let Debit { session, order, terminal, payer, recognised } = debit;
-        payable(order, ctx.now)?;
-        let owner = tx.payer(payer)?.ok_or_else(|| anyhow!("{payer} has vanished"))?;
-        let id = PaymentId::generate(ctx.now, ctx.random);
-        let transfer = Transfer {
-            id: TransferId::generate(ctx.now, ctx.random),
-            from: Account::Payer(payer),
-            to: Account::MerchantPending(order.merchant),
-            amount: order.amount,
-            purpose: Purpose::Payment { payment: id },
-        };
-        match tx.post(&transfer, ctx.now) {
-            Ok(applied) => assert!(applied, "a fresh transfer is applied"),
-            Err(store::PostError::Rejected(ledger::Rejected::InsufficientFunds { account }))
-                if account == transfer.from =>
-            {
-                record(tx, ctx, "surety", &session.id, json!({ "event": "insufficient_funds" }))?;
-                return set_state(tx, session, &SessionState::InsufficientFunds);
-            }
-            Err(error) => return Err(error.into()),
-        }
-        let shop = shop(tx, terminal)?;
-        let args = json!({
-            "amount": order.amount, "shop": shop, "city": terminal.place.city,
-            "checks": recognised.checks, "p_wrong": recognised.p_wrong, "searched": recognised.searched,
-        });
-        tx.insert_payment(&PaymentRow {
-            id,
-            order: order.id,
-            session: session.id,
-            payer,
-            merchant: order.merchant,
-            terminal: terminal.id,
-            amount: order.amount,
-            state: PaymentState::Pending,
-            held: false,
-            strong: recognised.checks.iter().any(|check| check.is_strong()),
-            recognised: serde_json::to_value(&recognised).context("writing a payment")?,
-            transfer: transfer.id,
-            at: ctx.now,
-        })?;
-        tx.set_order_state(order.id, OrderState::Paid)?;
-        let payer_name = mask(&self.open_contact(payer, &owner.contact_sealed)?.name);
-        set_state(tx, session, &SessionState::Approved { payment: id, payer, payer_name })?;
-        record(tx, ctx, "surety", &id, json!({ "event": "payment_debited", "order": order.id }))?;
-        tell(tx, ctx, payer, Message { kind: "payment_debited", args, reference: id.to_string() })
-            .map_err(Error::from)
-    }
 }
 
-struct Debit<'a> {
-    session: &'a mut SessionRow,
-    order: &'a OrderRow,
-    terminal: &'a TerminalRow,
-    payer: PayerId,
-    recognised: Recognised,
+/// What the database has of a candidate.
+#[derive(Default)]
+struct Known {
+    enabled: bool,
+    spent_minor: i64,
+    spent_one_factor_minor: i64,
+    repeated: bool,
 }
 
 /// Whoever comes into question is told of a stopped attempt, unless the face was so unlike that it is noise.
@@ -475,7 +469,7 @@ fn tell_candidate(refusal: Refusal, p_wrong: Option<Probability>) -> bool {
     }
 }
 
-fn set_state(tx: &Tx<'_>, session: &mut SessionRow, state: &SessionState) -> Result<(), Error> {
+pub(crate) fn set_state(tx: &Tx<'_>, session: &mut SessionRow, state: &SessionState) -> Result<(), Error> {
     session.state = state_json(state);
     tx.update_session(session).map_err(Error::from)
 }
@@ -490,9 +484,4 @@ fn least_liveness(seen: &[FaceEvidence]) -> Option<f64> {
 fn shop(tx: &Tx<'_>, terminal: &TerminalRow) -> Result<String, Error> {
     let merchant = tx.merchant(terminal.merchant)?;
     Ok(merchant.ok_or_else(|| anyhow!("{} has vanished", terminal.merchant))?.name)
-}
-
-/// All but the last character hidden: enough for a payer to know the own name, too little for a stranger.
-fn mask(name: &str) -> String {
-    name.chars().last().map_or_else(String::new, |last| format!("**{last}"))
 }

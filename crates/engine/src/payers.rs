@@ -6,9 +6,7 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash}
 use gallery::Status;
 use ledger::Account;
 use serde_json::json;
-use store::{
-    FaceState, KeyRow, Language, MessageRow, PayerRow, PaymentRow, PaymentState, Scope, TraceRow, Tx,
-};
+use store::{FaceState, KeyRow, Language, MessageRow, PayerRow, PaymentRow, Scope, TraceRow, Tx};
 use types::{
     Amount, ConfirmationId, DisputeId, GeoPoint, PayerId, PaymentId, PhoneNumber, Place, SignedDuration,
     Timestamp,
@@ -72,8 +70,10 @@ pub struct PaymentView {
     pub description: String,
     /// How the payer was recognised.
     pub recognised: Recognised,
-    /// Taken back.
-    pub reversed: bool,
+    /// How much came back from the shop so far.
+    pub refunded: Amount,
+    /// Where it stands.
+    pub state: payments::State,
     /// The case about it.
     pub dispute: Option<DisputeId>,
 }
@@ -167,7 +167,8 @@ impl Engine {
     /// An unknown payment, which includes other people's; an operating fault.
     pub fn payment(&self, device: OwnDevice, id: PaymentId) -> Result<PaymentView, Error> {
         self.store.read(|tx| {
-            let row = tx.payment(id)?.filter(|row| row.payer == device.payer).ok_or(Rejected::payment())?;
+            let row =
+                tx.payment(id)?.filter(|row| row.terms().payer == device.payer).ok_or(Rejected::payment())?;
             view(tx, row)
         })
     }
@@ -305,21 +306,23 @@ pub(crate) fn count_pin(
 }
 
 fn view(tx: &Tx<'_>, row: PaymentRow) -> Result<PaymentView, Error> {
-    let vanished = |what: &str| anyhow!("the {what} of {} has vanished", row.id);
-    let merchant = tx.merchant(row.merchant)?.ok_or_else(|| vanished("merchant"))?;
+    let terms = &row.payment.terms;
+    let vanished = |what: &str| anyhow!("the {what} of {} has vanished", terms.id);
+    let merchant = tx.merchant(terms.merchant)?.ok_or_else(|| vanished("merchant"))?;
     let terminal = tx.terminal(row.terminal)?.ok_or_else(|| vanished("terminal"))?;
-    let order = tx.order(row.order)?.ok_or_else(|| vanished("order"))?;
-    let dispute = tx.dispute_of_payment(row.id)?.map(|found| found.dispute.filing.id);
-    let recognised = serde_json::from_value(row.recognised).map_err(anyhow::Error::new)?;
+    let order = tx.order(terms.order)?.ok_or_else(|| vanished("order"))?;
+    let dispute = tx.dispute_of_payment(terms.id)?.map(|found| found.dispute.filing.id);
+    let recognised = serde_json::from_value(row.recognised.clone()).map_err(anyhow::Error::new)?;
     Ok(PaymentView {
-        payment: row.id,
-        at: row.at,
-        amount: row.amount,
+        payment: terms.id,
+        at: terms.at,
+        amount: row.payment.captured().map_or(terms.authorised, |captured| captured.amount),
+        refunded: row.payment.captured().map_or(Amount::zero(terms.authorised.currency), |c| c.refunded),
         merchant: merchant.name,
         place: terminal.place,
         description: order.description,
         recognised,
-        reversed: row.state == PaymentState::Reversed,
+        state: row.payment.state,
         dispute,
     })
 }

@@ -124,18 +124,38 @@ pub enum Rejected {
     /// Nothing, or something else, was asked.
     #[error("this capture session does not ask for that now; ask for its state")]
     CheckNotAsked,
-    /// The debit was taken back, so there is nothing to dispute.
-    #[error("this payment was reversed: the money is back")]
-    PaymentReversed,
-    /// The debit is under dispute.
-    #[error("this payment is under dispute; the dispute decides about the money")]
-    PaymentDisputed,
+    /// All of it was given back, so there is nothing to dispute.
+    #[error("this payment was refunded in whole: the money is back")]
+    PaymentRefunded,
+    /// It was only set aside, and was let go because the payer does not know it.
+    #[error(
+        "the money was only set aside and is yours again: nothing was taken, so there is nothing to dispute"
+    )]
+    AuthorisationReleased,
+    /// The merchant's number stands for another refund.
+    #[error("this out_refund_no was used for a refund of another amount or payment")]
+    RefundConflict,
+    /// The day is not over.
+    #[error("the bill of a day is made when the day is over; ask for an earlier day, or again tomorrow")]
+    BillNotReady,
+    /// Payments are still being added.
+    #[error("this settlement is still running; run it to its end first")]
+    SettlementRunning,
+    /// The money left before.
+    #[error("this settlement was paid out under another transfer id")]
+    SettlementPaidOut,
+    /// Nothing is left of it.
+    #[error("nothing is left of this settlement to pay out")]
+    NothingToPayOut,
     /// The question was answered before.
     #[error("this question was already answered")]
     ConfirmationAnswered,
     /// The books refuse.
     #[error(transparent)]
     Ledger(#[from] ledger::Rejected),
+    /// The payment's state machine refuses.
+    #[error(transparent)]
+    Payment(#[from] payments::Rejected),
     /// The dispute's state machine refuses.
     #[error(transparent)]
     Dispute(#[from] disputes::Rejected),
@@ -176,10 +196,16 @@ impl Rejected {
             Self::SessionExpired => "session_expired",
             Self::CaptureAlreadySubmitted => "capture_already_submitted",
             Self::CheckNotAsked => "check_not_asked",
-            Self::PaymentReversed => "payment_reversed",
-            Self::PaymentDisputed => "payment_disputed",
+            Self::PaymentRefunded => "payment_refunded",
+            Self::AuthorisationReleased => "authorisation_released",
+            Self::RefundConflict => "refund_conflict",
+            Self::BillNotReady => "bill_not_ready",
+            Self::SettlementRunning => "settlement_running",
+            Self::SettlementPaidOut => "settlement_paid_out",
+            Self::NothingToPayOut => "nothing_to_pay_out",
             Self::ConfirmationAnswered => "confirmation_answered",
             Self::Ledger(rejected) => rejected.code(),
+            Self::Payment(rejected) => rejected.code(),
             Self::Dispute(rejected) => rejected.code(),
             Self::Busy => "busy",
         }
@@ -216,10 +242,16 @@ impl Rejected {
             | Self::SessionExpired
             | Self::CaptureAlreadySubmitted
             | Self::CheckNotAsked
-            | Self::PaymentReversed
-            | Self::PaymentDisputed
+            | Self::PaymentRefunded
+            | Self::AuthorisationReleased
+            | Self::RefundConflict
+            | Self::BillNotReady
+            | Self::SettlementRunning
+            | Self::SettlementPaidOut
+            | Self::NothingToPayOut
             | Self::ConfirmationAnswered
             | Self::Dispute(_) => Kind::Conflict,
+            Self::Payment(rejected) => kind_of_payment(*rejected),
             Self::Ledger(rejected) => kind_of_ledger(*rejected),
             Self::Busy => Kind::Busy,
         }
@@ -249,6 +281,14 @@ impl Rejected {
         Self::Unknown { what: "payment", code: "payment_unknown" }
     }
 
+    pub(crate) const fn settlement() -> Self {
+        Self::Unknown { what: "settlement", code: "settlement_unknown" }
+    }
+
+    pub(crate) const fn delivery() -> Self {
+        Self::Unknown { what: "delivery", code: "delivery_unknown" }
+    }
+
     pub(crate) const fn dispute() -> Self {
         Self::Unknown { what: "dispute", code: "dispute_unknown" }
     }
@@ -259,6 +299,29 @@ impl Rejected {
 
     pub(crate) const fn confirmation() -> Self {
         Self::Unknown { what: "question", code: "confirmation_unknown" }
+    }
+}
+
+/// An amount that can never be right is the caller's mistake; what does not fit the payment is a conflict.
+const fn kind_of_payment(rejected: payments::Rejected) -> Kind {
+    use payments::Rejected as R;
+    match rejected {
+        R::CurrencyMixed | R::AmountNotPositive | R::FeeOutOfRange => Kind::Invalid,
+        R::AmountAboveAuthorised
+        | R::AuthorisationExpired
+        | R::NotExpired
+        | R::AlreadyCaptured
+        | R::NotCaptured
+        | R::Voided
+        | R::Reversed
+        | R::Settled
+        | R::AlreadySettled
+        | R::PartlyRefunded
+        | R::PartlyRecovered
+        | R::RefundAbovePaid
+        | R::RecoveryAbovePaid
+        | R::Disputed
+        | R::Compensated => Kind::Conflict,
     }
 }
 
@@ -294,6 +357,12 @@ pub enum Error {
 
 impl From<ledger::Rejected> for Error {
     fn from(rejected: ledger::Rejected) -> Self {
+        Self::Rejected(rejected.into())
+    }
+}
+
+impl From<payments::Rejected> for Error {
+    fn from(rejected: payments::Rejected) -> Self {
         Self::Rejected(rejected.into())
     }
 }

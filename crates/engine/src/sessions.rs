@@ -26,6 +26,9 @@ pub enum SessionState {
         ask: Check,
         /// What was passed so far.
         passed: Vec<Passed>,
+        /// Does it look like one purchase charged twice?
+        #[serde(default)]
+        repeated: bool,
     },
     /// Debited.
     Approved {
@@ -158,7 +161,7 @@ impl Engine {
         self.store.write(|tx| {
             let row = tx.session(id)?.ok_or(Rejected::session())?;
             if let Some(payment) = tx.payment_of_order(row.order)?.filter(|payment| payment.session == id) {
-                look(tx, ctx, staff, (&id.to_string(), payment.payer), purpose)?;
+                look(tx, ctx, staff, (&id.to_string(), payment.terms().payer), purpose)?;
             } else {
                 crate::cases::check_purpose(purpose)?;
                 record(tx, ctx, &staff.name, &id, json!({ "event": "decisions_read", "purpose": purpose }))?;
@@ -188,8 +191,10 @@ pub(crate) fn state_json(state: &SessionState) -> serde_json::Value {
 
 pub(crate) fn session_view(row: &SessionRow, now: Timestamp) -> Result<SessionView, Error> {
     let state = state_of(row)?;
-    let waiting =
-        matches!(state, SessionState::AwaitingCapture | SessionState::AwaitingCheck { ask: _, passed: _ });
+    let waiting = matches!(
+        state,
+        SessionState::AwaitingCapture | SessionState::AwaitingCheck { ask: _, passed: _, repeated: _ }
+    );
     let over = waiting && row.expires_at <= now;
     Ok(SessionView { id: row.id, order: row.order, state: (!over).then_some(state) })
 }

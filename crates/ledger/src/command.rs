@@ -1,7 +1,7 @@
 //! What can be asked of the books, and what they record of it.
 
 use serde::{Deserialize, Serialize};
-use types::{Amount, DisputeId, PaymentId, Timestamp, TransferId};
+use types::{Amount, DisputeId, PaymentId, RefundId, SettlementId, Timestamp, TransferId};
 
 use crate::Account;
 
@@ -22,6 +22,31 @@ pub enum Purpose {
     Reversal {
         /// The debit that was taken back.
         payment: PaymentId,
+    },
+    /// A merchant gave money of a payment back.
+    Refund {
+        /// Which refund.
+        refund: RefundId,
+    },
+    /// A merchant's pending money became payable.
+    Settlement {
+        /// With which settlement.
+        settlement: SettlementId,
+    },
+    /// The operator took its fee.
+    Fee {
+        /// With which settlement.
+        settlement: SettlementId,
+    },
+    /// A merchant's pending money repaid its debt.
+    DebtRepayment {
+        /// With which settlement.
+        settlement: SettlementId,
+    },
+    /// A merchant's settled money left for its bank.
+    Payout {
+        /// Of which settlement.
+        settlement: SettlementId,
     },
     /// The reserve paid a payer in advance.
     Compensation {

@@ -23,6 +23,12 @@ pub struct Policy {
     pub compensation: Compensation,
     /// How long things live.
     pub times: Times,
+    /// How merchants get their money.
+    #[serde(default)]
+    pub settlement: Settlement,
+    /// How webhooks are sent.
+    #[serde(default)]
+    pub webhooks: Webhooks,
 }
 
 /// How a face becomes a payer.
@@ -157,6 +163,47 @@ pub struct Limits {
     pub day_one_factor_minor: i64,
     /// The most a payer spends in a day by face at all.
     pub day_max_minor: i64,
+    /// The most one payment may be with fewer than two factors; without it only the tiers and the day limit it.
+    #[serde(default)]
+    pub payment_one_factor_minor: Option<i64>,
+    /// The same payer, merchant and amount within so many seconds looks like one purchase charged twice: a further
+    /// proof is asked for. 0 asks never.
+    #[serde(default)]
+    pub repeat_seconds: u32,
+}
+
+/// How merchants get their money. A policy from before there was settlement has the defaults.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settlement {
+    /// Where the business day begins and ends: a name of the IANA time zone database.
+    pub time_zone: String,
+    /// How long money may be held for a merchant that takes it later.
+    pub authorisation_hours: u32,
+}
+
+/// How webhooks and pushed messages are sent. A policy from before there were any has the defaults.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhooks {
+    /// How long to wait after each failed attempt; after the last one a delivery is given up.
+    pub retry_seconds: Vec<u32>,
+    /// How long an attempt may take.
+    pub timeout_seconds: u32,
+}
+
+impl Default for Webhooks {
+    /// The schedule the Standard Webhooks specification 1.0 proposes: ten attempts over some three days.
+    fn default() -> Self {
+        let retry_seconds = vec![5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
+        Self { retry_seconds, timeout_seconds: 15 }
+    }
+}
+
+impl Default for Settlement {
+    fn default() -> Self {
+        Self { time_zone: "Asia/Shanghai".to_owned(), authorisation_hours: 168 }
+    }
 }
 
 /// Advance compensation.
@@ -229,6 +276,22 @@ impl Policy {
             0 <= self.limits.day_one_factor_minor
                 && self.limits.day_one_factor_minor <= self.limits.day_max_minor,
             "limits.day_one_factor_minor lies between 0 and day_max_minor",
+        )?;
+        require(
+            self.limits.payment_one_factor_minor.is_none_or(|minor| minor >= 0),
+            "limits.payment_one_factor_minor is not negative",
+        )?;
+        require(
+            (1..=24 * 31).contains(&self.settlement.authorisation_hours),
+            "settlement.authorisation_hours lies between 1 and 744",
+        )?;
+        require(
+            (1..=60).contains(&self.webhooks.timeout_seconds),
+            "webhooks.timeout_seconds lies between 1 and 60",
+        )?;
+        require(
+            self.webhooks.retry_seconds.len() <= 100,
+            "webhooks.retry_seconds has at most 100 entries",
         )?;
         require(
             self.compensation.automatic_up_to_minor >= 0,

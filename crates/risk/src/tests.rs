@@ -26,6 +26,7 @@ fn case(minor: i64, p_wrong: f64) -> Case {
         passed: Vec::new(),
         spent_one_factor_minor: 0,
         spent_minor: 0,
+        repeated: false,
     }
 }
 

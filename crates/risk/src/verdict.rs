@@ -56,6 +56,9 @@ pub struct Case {
     pub spent_one_factor_minor: i64,
     /// What the candidate spent by face today in all, minor units.
     pub spent_minor: i64,
+    /// Did the candidate pay this merchant exactly this amount within the policy's `repeat_seconds`?
+    #[serde(default)]
+    pub repeated: bool,
 }
 
 /// Why a verdict is what it is.
@@ -84,6 +87,8 @@ pub enum Reason {
     LivenessAbsent,
     /// The day's limit for fewer than two factors is reached.
     DayNeedsStrongFactor,
+    /// The same purchase seems to be charged a second time.
+    LooksRepeated,
 }
 
 /// Why nothing is debited.
@@ -205,7 +210,7 @@ fn decide_by_posterior(policy: &Policy, certainty: &crate::Certainty, case: &Cas
     }
     let tier = certainty.tier(case.amount.minor);
     let mut reasons = reasons_for_strong_factor(policy, case);
-    if tier.strong_factor {
+    if tier.strong_factor && !reasons.contains(&Reason::AmountNeedsStrongFactor) {
         reasons.push(Reason::AmountNeedsStrongFactor);
     }
     if look_alike {
@@ -242,6 +247,12 @@ fn reasons_for_strong_factor(policy: &Policy, case: &Case) -> Vec<Reason> {
     }
     if case.spent_one_factor_minor.saturating_add(case.amount.minor) > policy.limits.day_one_factor_minor {
         reasons.push(Reason::DayNeedsStrongFactor);
+    }
+    if policy.limits.payment_one_factor_minor.is_some_and(|most| case.amount.minor > most) {
+        reasons.push(Reason::AmountNeedsStrongFactor);
+    }
+    if case.repeated {
+        reasons.push(Reason::LooksRepeated);
     }
     reasons
 }

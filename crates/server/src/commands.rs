@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Parser, Subcommand};
-use engine::{Engine, Installation};
+use engine::{Engine, Installation, Options};
 use face::FaceModels;
+use store::Store;
 
 use crate::clock;
 
@@ -61,6 +62,39 @@ struct Folders {
     /// A policy file instead of the built-in default.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    #[command(flatten)]
+    database: Database,
+    /// A folder for sealed captures that several processes share, instead of the data folder's own.
+    #[arg(long, value_name = "FOLDER")]
+    captures: Option<PathBuf>,
+    /// Also push messages to payers to this address, signed with the secret in `push.key` of the data folder.
+    #[arg(long, value_name = "URL")]
+    push_gateway: Option<String>,
+}
+
+/// Where the books are.
+#[derive(Args)]
+struct Database {
+    /// A PostgreSQL database (`postgres://user@host/name`) instead of SQLite in the data folder. Several processes may
+    /// share it, each with a data folder of its own that holds a copy of the same `master.key`.
+    #[arg(long = "database", value_name = "URL", env = "SURETY_DATABASE", hide_env_values = true)]
+    url: Option<String>,
+}
+
+impl Database {
+    /// The database of an installation that exists.
+    fn open(&self, data: &Path) -> Result<Store> {
+        if let Some(url) = &self.url {
+            return Store::connect(url);
+        }
+        let path = data.join("surety.db");
+        ensure!(
+            path.exists(),
+            "there is no database at {}; name the data folder of an installation",
+            path.display()
+        );
+        Store::open(&path)
+    }
 }
 
 impl Folders {
@@ -72,7 +106,13 @@ impl Folders {
         );
         let policy = Installation::policy_text(self.policy.as_deref())?;
         let installation = Installation::open(&self.data)?;
-        let engine = clock::with_context(|ctx| installation.engine(faces, &policy, ctx))?;
+        let options = Options {
+            policy: &policy,
+            database: self.database.url.as_deref(),
+            captures: self.captures.as_deref(),
+            push_gateway: self.push_gateway.as_deref(),
+        };
+        let engine = clock::with_context(|ctx| installation.engine(faces, &options, ctx))?;
         Ok((installation, engine))
     }
 }

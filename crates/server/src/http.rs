@@ -61,6 +61,8 @@ fn routes() -> OpenApiRouter<App> {
         .merge(routes::payers::routes())
         .merge(routes::merchants::routes())
         .merge(routes::payments::routes())
+        .merge(routes::money::routes())
+        .merge(routes::deliveries::routes())
         .merge(routes::disputes::routes())
 }
 

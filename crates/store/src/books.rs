@@ -1,6 +1,6 @@
 //! The ledger's rows: balances, and the entries of which everything else follows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, bail};
 use ledger::{
@@ -49,10 +49,7 @@ impl Tx<'_> {
     /// # Errors
     /// The database fails.
     pub fn balances(&self) -> Result<BTreeMap<BalanceKey, Balance>> {
-        let all = self.all("SELECT * FROM balances", &[], |row| {
-            let key = BalanceKey { account: row.parse("account")?, currency: row.parse("currency")? };
-            Ok((key, read_balance(row)?))
-        })?;
+        let all = self.all("SELECT * FROM balances", &[], |row| Ok((read_key(row)?, read_balance(row)?)))?;
         Ok(all.into_iter().collect())
     }
 
@@ -74,12 +71,8 @@ impl Tx<'_> {
         for id in &needs.holds {
             rows.holds.insert(*id, self.hold(*id)?);
         }
-        for key in needs.balances(&rows.holds) {
-            rows.balances.insert(key, self.balance(key)?);
-        }
-        for id in &needs.entries {
-            rows.entries.insert(*id, self.entry(*id)?);
-        }
+        rows.balances = self.lock_balances(&needs.balances(&rows.holds))?;
+        rows.entries = self.entries_of(&needs.entries)?;
         let Outcome::Applied(changes) = apply(&rows, commands, now)? else { return Ok(false) };
         for entry in &changes.entries {
             self.insert_entry(entry, now)?;
@@ -90,10 +83,51 @@ impl Tx<'_> {
         Ok(true)
     }
 
+    /// The balances of these keys, locked in one order by everybody: by currency, then by account.
+    fn lock_balances(&self, keys: &BTreeSet<BalanceKey>) -> Result<BTreeMap<BalanceKey, Balance>> {
+        let mut accounts: BTreeMap<&str, Vec<BalanceKey>> = BTreeMap::new();
+        for key in keys {
+            accounts.entry(key.currency.code()).or_default().push(*key);
+        }
+        let mut found = BTreeMap::new();
+        for (code, keys) in accounts {
+            let sql = format!(
+                "SELECT * FROM balances WHERE currency = ?1 AND account IN ({}) ORDER BY account",
+                placeholders(2, keys.len())
+            );
+            let values: Vec<Value> =
+                std::iter::once(code.into()).chain(keys.iter().map(|key| text(key.account))).collect();
+            let load = || self.all_locked(&sql, &values, |row| Ok((read_key(row)?, read_balance(row)?)));
+            let mut rows = load()?;
+            if rows.len() < keys.len() {
+                // A row that is not there cannot be locked: two first payments would each start from zero.
+                for key in &keys {
+                    self.execute(
+                        "INSERT INTO balances (account, currency, posted, held) VALUES (?1, ?2, 0, 0)
+                         ON CONFLICT (account, currency) DO NOTHING",
+                        &[text(key.account), text(key.currency)],
+                    )?;
+                }
+                rows = load()?;
+            }
+            found.extend(rows);
+        }
+        Ok(found)
+    }
+
+    /// The entries under these ids; `None` for an id that is not in the books.
+    fn entries_of(&self, ids: &BTreeSet<TransferId>) -> Result<BTreeMap<TransferId, Option<Entry>>> {
+        let sql = format!("SELECT * FROM entries WHERE id IN ({})", placeholders(1, ids.len()));
+        let values: Vec<Value> = ids.iter().map(text).collect();
+        let found = self.all(&sql, &values, |row| Ok((row.parse("id")?, read_entry(row)?)))?;
+        let mut entries: BTreeMap<TransferId, Option<Entry>> = ids.iter().map(|id| (*id, None)).collect();
+        entries.extend(found.into_iter().map(|(id, entry)| (id, Some(entry))));
+        Ok(entries)
+    }
+
     fn write_balance(&self, key: BalanceKey, balance: Balance) -> Result<()> {
         self.execute_one(
-            "INSERT INTO balances (account, currency, posted, held) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (account, currency) DO UPDATE SET posted = excluded.posted, held = excluded.held",
+            "UPDATE balances SET posted = ?3, held = ?4 WHERE account = ?1 AND currency = ?2",
             &[text(key.account), text(key.currency), balance.posted_minor.into(), balance.held_minor.into()],
         )
     }
@@ -157,7 +191,8 @@ impl Tx<'_> {
 
     /// A hold and what became of it: its own entry, and the one that closed it.
     fn hold(&self, id: TransferId) -> Result<Option<Hold>> {
-        let Some(Entry::Held { transfer, expires_at }) = self.entry(id)? else { return Ok(None) };
+        let own = self.first_locked("SELECT * FROM entries WHERE id = ?1", &[text(id)], read_entry)?;
+        let Some(Entry::Held { transfer, expires_at }) = own else { return Ok(None) };
         let closing = self.first("SELECT * FROM entries WHERE hold_id = ?1", &[text(id)], read_entry)?;
         let state = match closing {
             None => HoldState::Open,
@@ -184,6 +219,15 @@ impl Tx<'_> {
             |row| row.parse("id"),
         )
     }
+}
+
+/// `?first, ?first+1, ...`, as many as `count`.
+fn placeholders(first: usize, count: usize) -> String {
+    (first..first + count).map(|at| format!("?{at}")).collect::<Vec<_>>().join(", ")
+}
+
+fn read_key(row: &Row<'_>) -> Result<BalanceKey> {
+    Ok(BalanceKey { account: row.parse("account")?, currency: row.parse("currency")? })
 }
 
 fn read_balance(row: &Row<'_>) -> Result<Balance> {

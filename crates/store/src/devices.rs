@@ -3,8 +3,8 @@
 use anyhow::Result;
 use types::{ConfirmationId, GeoPoint, MessageId, PayerId, SessionId, Timestamp};
 
-use crate::Tx;
 use crate::value::{Row, text};
+use crate::{DeliveryRow, Tx};
 
 /// A message on the payer's own device.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,11 +46,14 @@ pub struct ConfirmationRow {
 }
 
 impl Tx<'_> {
-    /// Delivers a message to the payer's own device.
+    /// Delivers a message to the payer's own device; where there is a push gateway, also to that.
     ///
     /// # Errors
     /// The database fails.
     pub fn insert_message(&self, row: &MessageRow) -> Result<()> {
+        if self.pushes() {
+            self.insert_delivery(&DeliveryRow::push(row))?;
+        }
         self.execute_one(
             "INSERT INTO messages (id, payer_id, at, kind, args, reference) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             &[
@@ -127,7 +130,7 @@ impl Tx<'_> {
     /// # Errors
     /// The database fails.
     pub fn confirmation(&self, id: ConfirmationId) -> Result<Option<ConfirmationRow>> {
-        self.first("SELECT * FROM confirmations WHERE id = ?1", &[text(id)], read_confirmation)
+        self.first_locked("SELECT * FROM confirmations WHERE id = ?1", &[text(id)], read_confirmation)
     }
 
     /// The question about an attempt, if there is one.
@@ -135,7 +138,11 @@ impl Tx<'_> {
     /// # Errors
     /// The database fails.
     pub fn confirmation_of(&self, session: SessionId) -> Result<Option<ConfirmationRow>> {
-        self.first("SELECT * FROM confirmations WHERE session_id = ?1", &[text(session)], read_confirmation)
+        self.first_locked(
+            "SELECT * FROM confirmations WHERE session_id = ?1",
+            &[text(session)],
+            read_confirmation,
+        )
     }
 
     /// Records the answer.
@@ -161,10 +168,11 @@ impl Tx<'_> {
         limit: u32,
     ) -> Result<Vec<(PayerId, TraceRow)>> {
         self.all(
-            "SELECT t.payer_id, t.at, t.latitude, t.longitude FROM traces t
-             JOIN (SELECT payer_id, max(at) AS at FROM traces WHERE at >= ?1 AND at <= ?2 GROUP BY payer_id) last
-               ON last.payer_id = t.payer_id AND last.at = t.at
-             GROUP BY t.payer_id ORDER BY t.at DESC LIMIT ?3",
+            "SELECT payer_id, at, latitude, longitude FROM
+               (SELECT payer_id, at, latitude, longitude,
+                       row_number() OVER (PARTITION BY payer_id ORDER BY at DESC, latitude, longitude) AS place
+                FROM traces WHERE at >= ?1 AND at <= ?2) AS seen
+             WHERE place = 1 ORDER BY at DESC, payer_id LIMIT ?3",
             &[since.into(), until.into(), limit.into()],
             |row| {
                 let trace = TraceRow { at: row.time("at")?, point: row.point("latitude", "longitude")? };

@@ -61,7 +61,7 @@ impl Tx<'_> {
     /// # Errors
     /// The database fails.
     pub fn dispute(&self, id: DisputeId) -> Result<Option<DisputeRow>> {
-        self.first("SELECT * FROM disputes WHERE id = ?1", &[text(id)], read_dispute)
+        self.first_locked("SELECT * FROM disputes WHERE id = ?1", &[text(id)], read_dispute)
     }
 
     /// The dispute about a debit, if there is one.
@@ -69,7 +69,7 @@ impl Tx<'_> {
     /// # Errors
     /// The database fails.
     pub fn dispute_of_payment(&self, payment: PaymentId) -> Result<Option<DisputeRow>> {
-        self.first("SELECT * FROM disputes WHERE payment_id = ?1", &[text(payment)], read_dispute)
+        self.first_locked("SELECT * FROM disputes WHERE payment_id = ?1", &[text(payment)], read_dispute)
     }
 
     /// All disputes, oldest first.
@@ -85,7 +85,7 @@ impl Tx<'_> {
     /// # Errors
     /// The database fails.
     pub fn other_disputes_at(&self, terminal: TerminalId, except: DisputeId) -> Result<u32> {
-        let sql = "SELECT count(*) FROM disputes WHERE terminal_id = ?1 AND id <> ?2";
+        let sql = "SELECT count(*) AS n FROM disputes WHERE terminal_id = ?1 AND id <> ?2";
         Ok(u32::try_from(self.number(sql, &[text(terminal), text(except)])?)?)
     }
 
@@ -95,8 +95,13 @@ impl Tx<'_> {
     /// The database fails.
     pub fn update_dispute(&self, row: &DisputeRow) -> Result<()> {
         self.execute_one(
-            "UPDATE disputes SET state = ?2, version = ?3 WHERE id = ?1 AND version = ?3 - 1",
-            &[text(row.dispute.filing.id), json(&row.dispute)?, row.version.into()],
+            "UPDATE disputes SET state = ?2, version = ?3 WHERE id = ?1 AND version = ?4",
+            &[
+                text(row.dispute.filing.id),
+                json(&row.dispute)?,
+                row.version.into(),
+                (i64::from(row.version) - 1).into(),
+            ],
         )
     }
 

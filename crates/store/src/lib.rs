@@ -1,10 +1,11 @@
 //! The only crate that knows SQL: rows in, rows out, one database transaction per use case.
 //!
-//! Invariants: a write transaction commits whole or leaves nothing; there is one writer at a time, so that
-//! what a transaction read is still true when it writes. Rules about money and states live in the pure crates;
+//! Invariants: a write transaction commits whole or leaves nothing; what it read and decided by is still true when
+//! it writes, because there is one writer (SQLite) or because the rows are locked (PostgreSQL). Rules about money and states live in the pure crates;
 //! here they are only backed by constraints (`UNIQUE`, `CHECK`) as a second line.
 #![forbid(unsafe_code)]
 
+mod bills;
 mod books;
 mod database;
 mod devices;
@@ -12,21 +13,28 @@ mod disputes;
 mod merchants;
 mod objects;
 mod orders;
+mod outbox;
 mod payers;
 mod payments;
 mod records;
+mod refunds;
+mod settlements;
 mod value;
 
+pub use bills::{BillLineKind, BillLineRow, BilledOrder};
 pub use books::PostError;
-pub use database::{Store, Tx};
+pub use database::{Store, Tx, Unavailable, is_unavailable};
 pub use devices::{ConfirmationRow, MessageRow, TraceRow};
 pub use disputes::{DisputeRow, EvidenceRow};
-pub use merchants::{KeyRow, MerchantRow, Scope, TerminalRow};
+pub use merchants::{KeyRow, MerchantRow, Scope, TerminalRow, WebhookRow};
 pub use objects::Objects;
 pub use orders::{CaptureRow, DecisionRow, OrderRow, OrderState, SessionRow};
+pub use outbox::{DeliveryRow, DeliveryState};
 pub use payers::{ConsentRow, EnrolmentRow, EnrolmentState, FaceState, Language, PayerRow, TemplateRow};
-pub use payments::{PaymentRow, PaymentState};
+pub use payments::PaymentRow;
 pub use records::{AccessRow, EventRow};
+pub use refunds::RefundRow;
+pub use settlements::{DuePayment, SettlementRow, SettlementState};
 
 #[cfg(test)]
 mod tests;

@@ -15,8 +15,23 @@ pub struct MerchantRow {
     pub name: String,
     /// Where it does business.
     pub city: String,
+    /// Whole days between a payment's business day and its settlement: the n of T+n.
+    pub settle_after_days: u32,
+    /// The operator's fee, in basis points of what the merchant keeps.
+    pub fee_bps: u32,
+    /// Where its webhooks go, and the sealed secret they are signed with.
+    pub webhook: Option<WebhookRow>,
     /// Since when.
     pub created_at: Timestamp,
+}
+
+/// Where webhooks go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookRow {
+    /// The address.
+    pub url: String,
+    /// The signing secret, sealed.
+    pub secret_sealed: Vec<u8>,
 }
 
 /// A registered device.
@@ -80,8 +95,37 @@ impl Tx<'_> {
     /// The database fails.
     pub fn insert_merchant(&self, row: &MerchantRow) -> Result<()> {
         self.execute_one(
-            "INSERT INTO merchants (id, name, city, created_at) VALUES (?1, ?2, ?3, ?4)",
-            &[text(row.id), row.name.as_str().into(), row.city.as_str().into(), row.created_at.into()],
+            "INSERT INTO merchants (id, name, city, created_at, settle_after_days, fee_bps, webhook_url,
+                                    webhook_secret_sealed)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            &[
+                text(row.id),
+                row.name.as_str().into(),
+                row.city.as_str().into(),
+                row.created_at.into(),
+                row.settle_after_days.into(),
+                row.fee_bps.into(),
+                row.webhook.as_ref().map(|webhook| webhook.url.as_str()).into(),
+                row.webhook.as_ref().map(|webhook| webhook.secret_sealed.as_slice()).into(),
+            ],
+        )
+    }
+
+    /// Writes what can change about a merchant: terms and webhook.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn update_merchant(&self, row: &MerchantRow) -> Result<()> {
+        self.execute_one(
+            "UPDATE merchants SET settle_after_days = ?2, fee_bps = ?3, webhook_url = ?4, webhook_secret_sealed = ?5
+             WHERE id = ?1",
+            &[
+                text(row.id),
+                row.settle_after_days.into(),
+                row.fee_bps.into(),
+                row.webhook.as_ref().map(|webhook| webhook.url.as_str()).into(),
+                row.webhook.as_ref().map(|webhook| webhook.secret_sealed.as_slice()).into(),
+            ],
         )
     }
 
@@ -90,14 +134,15 @@ impl Tx<'_> {
     /// # Errors
     /// The database fails.
     pub fn merchant(&self, id: MerchantId) -> Result<Option<MerchantRow>> {
-        self.first("SELECT * FROM merchants WHERE id = ?1", &[text(id)], |row| {
-            Ok(MerchantRow {
-                id: row.parse("id")?,
-                name: row.string("name")?,
-                city: row.string("city")?,
-                created_at: row.time("created_at")?,
-            })
-        })
+        self.first("SELECT * FROM merchants WHERE id = ?1", &[text(id)], read_merchant)
+    }
+
+    /// Every merchant, oldest first.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn merchants(&self) -> Result<Vec<MerchantRow>> {
+        self.all("SELECT * FROM merchants ORDER BY created_at, id", &[], read_merchant)
     }
 
     /// Adds a terminal.
@@ -173,9 +218,28 @@ impl Tx<'_> {
     /// # Errors
     /// The database fails.
     pub fn has_key(&self, scope: Scope) -> Result<bool> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM api_keys WHERE scope = ?1 AND revoked_at IS NULL)";
+        let sql = "SELECT count(*) AS n FROM api_keys WHERE scope = ?1 AND revoked_at IS NULL";
         Ok(self.number(sql, &[scope.name().into()])? != 0)
     }
+}
+
+fn read_merchant(row: &Row<'_>) -> Result<MerchantRow> {
+    let webhook = match (row.optional_string("webhook_url")?, row.optional_blob("webhook_secret_sealed")?) {
+        (Some(url), Some(secret_sealed)) => Some(WebhookRow { url, secret_sealed }),
+        (None, None) => None,
+        (Some(_), None) | (None, Some(_)) => {
+            anyhow::bail!("columns webhook_url and webhook_secret_sealed disagree")
+        }
+    };
+    Ok(MerchantRow {
+        id: row.parse("id")?,
+        name: row.string("name")?,
+        city: row.string("city")?,
+        settle_after_days: row.count("settle_after_days")?,
+        fee_bps: row.count("fee_bps")?,
+        webhook,
+        created_at: row.time("created_at")?,
+    })
 }
 
 fn read_terminal(row: &Row<'_>) -> Result<TerminalRow> {

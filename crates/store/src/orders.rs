@@ -48,6 +48,8 @@ pub struct OrderRow {
     pub created_at: Timestamp,
     /// Until when it can be paid.
     pub expires_at: Timestamp,
+    /// Does the merchant take the money itself, later and perhaps less? Otherwise it is taken at once.
+    pub capture_later: bool,
 }
 
 /// One attempt to pay an order with a face.
@@ -117,8 +119,8 @@ impl Tx<'_> {
     pub fn insert_order(&self, row: &OrderRow) -> Result<bool> {
         let inserted = self.execute(
             "INSERT INTO orders (id, merchant_id, terminal_id, out_trade_no, minor, currency, description, state,
-                                 created_at, expires_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (merchant_id, out_trade_no) DO NOTHING",
+                                 created_at, expires_at, capture)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (merchant_id, out_trade_no) DO NOTHING",
             &[
                 text(row.id),
                 text(row.merchant),
@@ -130,6 +132,7 @@ impl Tx<'_> {
                 row.state.name().into(),
                 row.created_at.into(),
                 row.expires_at.into(),
+                if row.capture_later { "manual" } else { "automatic" }.into(),
             ],
         )?;
         Ok(inserted == 1)
@@ -140,7 +143,7 @@ impl Tx<'_> {
     /// # Errors
     /// The database fails.
     pub fn order(&self, id: OrderId) -> Result<Option<OrderRow>> {
-        self.first("SELECT * FROM orders WHERE id = ?1", &[text(id)], read_order)
+        self.first_locked("SELECT * FROM orders WHERE id = ?1", &[text(id)], read_order)
     }
 
     /// The order under the merchant's own number, if there is one.
@@ -148,11 +151,33 @@ impl Tx<'_> {
     /// # Errors
     /// The database fails.
     pub fn order_by_number(&self, merchant: MerchantId, out_trade_no: &str) -> Result<Option<OrderRow>> {
-        self.first(
+        self.first_locked(
             "SELECT * FROM orders WHERE merchant_id = ?1 AND out_trade_no = ?2",
             &[text(merchant), out_trade_no.into()],
             read_order,
         )
+    }
+
+    /// Marks a number as taken back before its order came; `false` when it was marked before.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn reverse_number(&self, merchant: MerchantId, out_trade_no: &str, now: Timestamp) -> Result<bool> {
+        let inserted = self.execute(
+            "INSERT INTO reversed_numbers (merchant_id, out_trade_no, at) VALUES (?1, ?2, ?3)
+             ON CONFLICT (merchant_id, out_trade_no) DO NOTHING",
+            &[text(merchant), out_trade_no.into(), now.into()],
+        )?;
+        Ok(inserted == 1)
+    }
+
+    /// Was this number taken back before its order came?
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn is_number_reversed(&self, merchant: MerchantId, out_trade_no: &str) -> Result<bool> {
+        let sql = "SELECT count(*) AS n FROM reversed_numbers WHERE merchant_id = ?1 AND out_trade_no = ?2";
+        Ok(self.number(sql, &[text(merchant), out_trade_no.into()])? != 0)
     }
 
     /// Moves an order to a state.
@@ -191,7 +216,7 @@ impl Tx<'_> {
     /// # Errors
     /// The database fails.
     pub fn session(&self, id: SessionId) -> Result<Option<SessionRow>> {
-        self.first("SELECT * FROM sessions WHERE id = ?1", &[text(id)], |row| {
+        self.first_locked("SELECT * FROM sessions WHERE id = ?1", &[text(id)], |row| {
             Ok(SessionRow {
                 id: row.parse("id")?,
                 order: row.parse("order_id")?,
@@ -289,7 +314,7 @@ impl Tx<'_> {
     /// # Errors
     /// The database fails.
     pub fn decision_count(&self, session: SessionId) -> Result<u32> {
-        let sql = "SELECT count(*) FROM decisions WHERE session_id = ?1";
+        let sql = "SELECT count(*) AS n FROM decisions WHERE session_id = ?1";
         Ok(u32::try_from(self.number(sql, &[text(session)])?)?)
     }
 
@@ -323,6 +348,7 @@ fn read_order(row: &Row<'_>) -> Result<OrderRow> {
         state,
         created_at: row.time("created_at")?,
         expires_at: row.time("expires_at")?,
+        capture_later: row.string("capture")? == "manual",
     })
 }
 

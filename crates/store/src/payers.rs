@@ -194,7 +194,7 @@ impl Tx<'_> {
     /// # Errors
     /// The database fails.
     pub fn payer(&self, id: PayerId) -> Result<Option<PayerRow>> {
-        self.first("SELECT * FROM payers WHERE id = ?1", &[text(id)], read_payer)
+        self.first_locked("SELECT * FROM payers WHERE id = ?1", &[text(id)], read_payer)
     }
 
     /// How many payers there are.
@@ -202,7 +202,7 @@ impl Tx<'_> {
     /// # Errors
     /// The database fails.
     pub fn payer_count(&self) -> Result<i64> {
-        self.number("SELECT count(*) FROM payers", &[])
+        self.number("SELECT count(*) AS n FROM payers", &[])
     }
 
     /// Switches face payment.
@@ -307,7 +307,7 @@ impl Tx<'_> {
     /// # Errors
     /// The database fails.
     pub fn enrolment(&self, id: EnrolmentId) -> Result<Option<EnrolmentRow>> {
-        self.first("SELECT * FROM enrolments WHERE id = ?1", &[text(id)], read_enrolment)
+        self.first_locked("SELECT * FROM enrolments WHERE id = ?1", &[text(id)], read_enrolment)
     }
 
     /// Writes state, failures and sealed template of an enrolment.
@@ -411,7 +411,7 @@ impl Tx<'_> {
     /// # Errors
     /// The database fails.
     pub fn has_look_alike(&self, payer: PayerId) -> Result<bool> {
-        Ok(self.number("SELECT EXISTS (SELECT 1 FROM look_alikes WHERE payer_id = ?1)", &[text(payer)])? != 0)
+        Ok(self.number("SELECT count(*) AS n FROM look_alikes WHERE payer_id = ?1", &[text(payer)])? != 0)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is only ever appended: events, looks at evidence, policies in force.
 
-use anyhow::Result;
-use types::{Digest, EventId, PayerId, Timestamp};
+use anyhow::{Context, Result};
+use types::{DeliveryId, Digest, EventId, PayerId, Timestamp};
 
 use crate::Tx;
 use crate::value::text;
@@ -72,6 +72,20 @@ impl Tx<'_> {
         })
     }
 
+    /// The deliveries that events name, oldest first: what had to go into the outbox with them.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn announced_deliveries(&self) -> Result<Vec<DeliveryId>> {
+        let sql = "SELECT body FROM events WHERE body LIKE '%\"delivery\":\"dlv%' ORDER BY seq";
+        let found: Vec<serde_json::Value> = self.all(sql, &[], |row| row.json("body"))?;
+        found
+            .iter()
+            .filter_map(|body| body.get("delivery").and_then(serde_json::Value::as_str))
+            .map(|id| id.parse().context("an event names a delivery"))
+            .collect()
+    }
+
     /// Appends a look at evidence.
     ///
     /// # Errors
@@ -105,6 +119,26 @@ impl Tx<'_> {
                 purpose: row.string("purpose")?,
             })
         })
+    }
+
+    /// A value of the installation as a whole.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn installation(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        self.first("SELECT value FROM installation WHERE name = ?1", &[name.into()], |row| row.blob("value"))
+    }
+
+    /// Sets a value of the installation that has none; a value that is there stays.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn keep_installation(&self, name: &str, value: &[u8]) -> Result<()> {
+        self.execute(
+            "INSERT INTO installation (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING",
+            &[name.into(), value.into()],
+        )?;
+        Ok(())
     }
 
     /// Keeps the text of a policy that decides from now on; a known one is left as it is.

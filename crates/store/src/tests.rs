@@ -1,184 +1,125 @@
-use ledger::{Account, Command, Entry, Purpose, Rejected, Transfer};
+//! Every test runs on a SQLite file and on a PostgreSQL server; see [`on_both`].
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::Result;
+use pgserver::{Binaries, PgServer};
+use rusqlite::types::ValueRef;
 use tempfile::TempDir;
-use types::{Amount, Currency, MerchantId, PayerId, SignedDuration, Timestamp, TransferId};
 
-use super::*;
+use super::{Store, Tx};
 
-fn store() -> (TempDir, Store) {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("surety.db")).unwrap();
-    (folder, store)
-}
+mod books;
+mod faults;
+mod fixture;
+mod groups;
+mod migrations;
+mod money;
+mod rows;
+mod transactions;
 
-fn transfer(id: u128, minor: i64) -> Transfer {
-    Transfer {
-        id: TransferId::from_bits(id),
-        from: Account::External,
-        to: Account::Payer(PayerId::from_bits(1)),
-        amount: Amount::new(minor, Currency::CNY),
-        purpose: Purpose::TopUp,
-    }
-}
-
-#[test]
-fn a_failed_use_case_leaves_nothing() {
-    let (_folder, store) = store();
-    let now = Timestamp::UNIX_EPOCH;
-    let failed: anyhow::Result<()> = store.write(|tx| {
-        assert!(tx.post(&transfer(1, 500), now).unwrap());
-        anyhow::bail!("the rest of the use case failed")
-    });
-    assert!(failed.is_err());
-    let left: anyhow::Result<_> = store.read(|tx| Ok((tx.entries()?.len(), tx.balances()?.len())));
-    assert_eq!(left.unwrap(), (0, 0));
-}
-
-#[test]
-fn the_books_survive_reopening() {
-    let (folder, store) = store();
-    let now = Timestamp::from_microsecond(1_736_679_000_123_456).unwrap();
-    let applied: anyhow::Result<_> =
-        store.write(|tx| Ok((tx.post(&transfer(1, 500), now)?, tx.post(&transfer(1, 500), now)?)));
-    assert_eq!(applied.unwrap(), (true, false));
-    drop(store);
-    let store = Store::open(&folder.path().join("surety.db")).unwrap();
-    let found: anyhow::Result<_> = store.read(|tx| Ok((tx.entries()?, tx.balances()?)));
-    let (entries, balances) = found.unwrap();
-    assert_eq!(entries, [(Entry::Moved(transfer(1, 500)), now)]);
-    let mut posted: Vec<i64> = balances.values().map(|balance| balance.posted_minor).collect();
-    posted.sort_unstable();
-    assert_eq!(posted, [-500, 500]);
-}
-
-#[test]
-fn writers_wait_for_each_other_and_readers_for_nobody() {
-    let (_folder, store) = store();
-    std::thread::scope(|scope| {
-        for thread in 0..4_u128 {
-            let store = &store;
-            scope.spawn(move || {
-                for n in 0..25 {
-                    let id = thread * 100 + n;
-                    let posted: anyhow::Result<bool> =
-                        store.write(|tx| Ok(tx.post(&transfer(id, 1), Timestamp::UNIX_EPOCH)?));
-                    assert!(posted.unwrap());
-                    let sum: anyhow::Result<i64> = store
-                        .read(|tx| Ok(tx.balances()?.values().map(|balance| balance.posted_minor).sum()));
-                    assert_eq!(sum.unwrap(), 0);
-                }
-            });
+/// Makes `sqlite::name` and `postgres::name` of each function `name(&Database)`.
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[test] fn $name() { super::$name(&crate::tests::Database::sqlite()); })+
         }
-    });
-    let balance: anyhow::Result<_> =
-        store.read(|tx| tx.available(Account::Payer(PayerId::from_bits(1)), Currency::CNY));
-    assert_eq!(balance.unwrap().minor, 100);
-}
-
-#[test]
-fn damaged_columns_are_errors_that_name_themselves() {
-    let (_folder, store) = store();
-    let id = MerchantId::from_bits(1);
-    let read: anyhow::Result<_> = store.write(|tx| {
-        tx.execute(
-            "INSERT INTO merchants (id, name, city, created_at) VALUES (?1, 'x', 'y', 'soon')",
-            &[crate::value::text(id)],
-        )?;
-        tx.merchant(id)
-    });
-    assert!(format!("{:#}", read.unwrap_err()).contains("created_at"));
-}
-
-#[test]
-fn objects_are_whole_or_absent() {
-    let folder = tempfile::tempdir().unwrap();
-    let objects = Objects::open(&folder.path().join("captures")).unwrap();
-    let capture = types::CaptureId::from_bits(5);
-    assert_eq!(objects.frame(capture, 0).unwrap(), None);
-    objects.put_frame(capture, 0, b"sealed").unwrap();
-    assert_eq!(objects.frame(capture, 0).unwrap().as_deref(), Some(&b"sealed"[..]));
-    assert_eq!(std::fs::read_dir(folder.path().join("captures")).unwrap().count(), 1);
-    // Its name is taken by a folder, so that it cannot be renamed into place.
-    std::fs::create_dir(folder.path().join("captures").join(format!("{capture}-1.sealed"))).unwrap();
-    assert!(objects.put_frame(capture, 1, b"sealed").is_err());
-    std::fs::remove_dir(folder.path().join("captures").join(format!("{capture}-1.sealed"))).unwrap();
-    assert_eq!(
-        std::fs::read_dir(folder.path().join("captures")).unwrap().count(),
-        1,
-        "nothing is left half written"
-    );
-    objects.discard(capture, 3).unwrap();
-    assert_eq!(std::fs::read_dir(folder.path().join("captures")).unwrap().count(), 0);
-}
-
-/// A hold from the payer to the reserve, its parts and ends, through the database and back.
-#[test]
-fn holds_are_kept_closed_once_and_found_when_overdue() {
-    let (_folder, store) = store();
-    let now = Timestamp::UNIX_EPOCH;
-    let later = now + SignedDuration::from_secs(60);
-    let payer = Account::Payer(PayerId::from_bits(1));
-    let id = TransferId::from_bits;
-    let yuan = |minor| Amount::new(minor, Currency::CNY);
-    let hold = |n: u128, minor| {
-        let transfer = Transfer { from: payer, to: Account::Reserve, ..transfer(n, minor) };
-        Command::Hold { transfer, expires_at: later }
+        mod postgres {
+            $(#[test] fn $name() { super::$name(&crate::tests::Database::postgres()); })+
+        }
     };
-    let apply =
-        |commands: &[Command], at| -> Result<bool, PostError> { store.write(|tx| tx.apply(commands, at)) };
-    let available = || -> i64 {
-        let found: anyhow::Result<Amount> = store.read(|tx| tx.available(payer, Currency::CNY));
-        found.unwrap().minor
-    };
-    let overdue = |at| -> Vec<TransferId> {
-        let found: anyhow::Result<_> = store.read(|tx| tx.overdue_holds(at, 10));
-        found.unwrap()
-    };
+}
+pub(crate) use on_both;
 
-    assert!(apply(&[Command::Move(transfer(1, 500)), hold(2, 300), hold(3, 150)], now).unwrap());
-    assert!(
-        !apply(&[Command::Move(transfer(1, 500)), hold(2, 300), hold(3, 150)], now).unwrap(),
-        "applied already"
-    );
-    assert_eq!(available(), 50);
-    let too_much = apply(&[hold(4, 51)], now);
-    assert!(
-        matches!(too_much, Err(PostError::Rejected(Rejected::InsufficientFunds { account })) if account == payer)
-    );
-
-    assert!(apply(&[Command::PostHold { id: id(5), hold: id(2), amount: yuan(100) }], now).unwrap());
-    assert_eq!(available(), 250);
-    let again = apply(&[Command::VoidHold { id: id(6), hold: id(2) }], now);
-    assert!(matches!(again, Err(PostError::Rejected(Rejected::HoldClosed))));
-
-    assert_eq!(overdue(now), []);
-    assert_eq!(overdue(later), [id(3)]);
-    assert!(apply(&[Command::ExpireHold { id: id(7), hold: id(3) }], later).unwrap());
-    assert_eq!((overdue(later), available()), (vec![], 400));
+/// A database of its own for one test.
+pub(crate) enum Database {
+    Sqlite(TempDir),
+    Postgres(String),
 }
 
-/// What the ledger forbids, the tables forbid as well.
-#[test]
-fn the_tables_are_a_second_line() {
-    let (_folder, store) = store();
-    let insert = |sql: &str| -> anyhow::Result<usize> { store.write(|tx| tx.execute(sql, &[])) };
-    let columns = "INSERT INTO entries (id, kind, hold_id, from_account, to_account, minor, currency, purpose, expires_at, at)";
-    assert!(
-        insert(&format!("{columns} VALUES ('h', 'held', NULL, 'a', 'b', 5, 'CNY', '{{}}', 9, 1)")).is_ok()
-    );
-    assert!(
-        insert(&format!("{columns} VALUES ('v', 'voided', 'h', NULL, NULL, NULL, NULL, NULL, NULL, 1)"))
-            .is_ok()
-    );
-    for wrong in [
-        "('w', 'voided', 'h', NULL, NULL, NULL, NULL, NULL, NULL, 1)",
-        "('x', 'voided', 'nothing', NULL, NULL, NULL, NULL, NULL, NULL, 1)",
-        "('y', 'moved', NULL, 'a', 'a', 5, 'CNY', '{}', NULL, 1)",
-        "('z', 'moved', NULL, 'a', 'b', 0, 'CNY', '{}', NULL, 1)",
-        "('h', 'moved', NULL, 'a', 'b', 5, 'CNY', '{}', NULL, 1)",
-        "('i', 'held', NULL, 'a', 'b', 5, 'CNY', '{}', NULL, 1)",
-        "('j', 'stolen', NULL, 'a', 'b', 5, 'CNY', '{}', NULL, 1)",
-    ] {
-        assert!(insert(&format!("{columns} VALUES {wrong}")).is_err(), "{wrong}");
+impl Database {
+    pub(crate) fn sqlite() -> Self {
+        Self::Sqlite(tempfile::tempdir().unwrap())
     }
-    assert!(insert("INSERT INTO balances VALUES ('a', 'CNY', 0, -1)").is_err());
+
+    pub(crate) fn postgres() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let server = PgServer::shared(&binaries()).unwrap();
+        let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        Self::Postgres(server.create_database(&name).unwrap())
+    }
+
+    /// Opens it, any number of times: each store stands for a process.
+    pub(crate) fn try_open(&self) -> Result<Store> {
+        match self {
+            Self::Sqlite(folder) => Store::open(&folder.path().join("surety.db")),
+            Self::Postgres(url) => Store::connect(url),
+        }
+    }
+
+    /// Runs SQL behind the store's back.
+    pub(crate) fn batch(&self, sql: &str) {
+        match self {
+            Self::Sqlite(_) => self.file().execute_batch(sql).unwrap(),
+            Self::Postgres(_) => drop(self.lines(sql)),
+        }
+    }
+
+    /// What a query finds: a row a line, its values divided by `|`.
+    pub(crate) fn lines(&self, sql: &str) -> Vec<String> {
+        match self {
+            Self::Sqlite(_) => {
+                let file = self.file();
+                let mut statement = file.prepare(sql).unwrap();
+                let columns = statement.column_count();
+                let line = |row: &rusqlite::Row<'_>| {
+                    let values: rusqlite::Result<Vec<String>> =
+                        (0..columns).map(|at| row.get_ref(at).map(shown)).collect();
+                    Ok(values?.join("|"))
+                };
+                statement.query_map([], line).unwrap().map(Result::unwrap).collect()
+            }
+            Self::Postgres(url) => {
+                let (_, name) = url.rsplit_once('/').unwrap();
+                let found = PgServer::shared(&binaries()).unwrap().psql(name, sql).unwrap();
+                found.lines().map(str::to_owned).collect()
+            }
+        }
+    }
+
+    fn file(&self) -> rusqlite::Connection {
+        match self {
+            Self::Sqlite(folder) => rusqlite::Connection::open(folder.path().join("surety.db")).unwrap(),
+            Self::Postgres(_) => panic!("there is no file"),
+        }
+    }
+
+    pub(crate) fn open(&self) -> Store {
+        self.try_open().unwrap()
+    }
+}
+
+/// A value of SQLite, as `psql` shows one.
+fn shown(value: ValueRef<'_>) -> String {
+    match value {
+        ValueRef::Null => String::new(),
+        ValueRef::Integer(integer) => integer.to_string(),
+        ValueRef::Real(real) => real.to_string(),
+        ValueRef::Text(text) => String::from_utf8(text.to_vec()).unwrap(),
+        ValueRef::Blob(bytes) => format!("{bytes:?}"),
+    }
+}
+
+pub(crate) fn binaries() -> Binaries {
+    Binaries::find(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).unwrap()
+}
+
+/// A write or a read with the errors of the crate itself.
+pub(crate) fn write<T>(store: &Store, work: impl FnMut(&Tx<'_>) -> Result<T>) -> Result<T> {
+    store.write(work)
+}
+
+pub(crate) fn read<T>(store: &Store, work: impl FnOnce(&Tx<'_>) -> Result<T>) -> T {
+    store.read(work).unwrap()
 }

@@ -4,9 +4,13 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use anyhow::{Context, Result, anyhow};
-use rusqlite::types::{ToSqlOutput, ValueRef};
+use bytes::BytesMut;
+use rusqlite::types::{FromSql, ToSqlOutput, ValueRef};
 use serde::de::DeserializeOwned;
+use tokio_postgres::types as postgres;
 use types::{Amount, GeoPoint, Timestamp};
+
+type Fault = Box<dyn std::error::Error + Sync + Send>;
 
 /// A parameter of a statement.
 #[derive(Clone, Debug)]
@@ -88,17 +92,57 @@ impl rusqlite::ToSql for Value {
     }
 }
 
+/// As the column's type wants it; a type that does not fit is our own mistake and an error.
+impl postgres::ToSql for Value {
+    fn to_sql(&self, ty: &postgres::Type, out: &mut BytesMut) -> Result<postgres::IsNull, Fault> {
+        match self {
+            Self::Text(text) => text.to_sql_checked(ty, out),
+            Self::Integer(integer) => integer.to_sql_checked(ty, out),
+            Self::Real(real) => real.to_sql_checked(ty, out),
+            Self::Blob(bytes) => bytes.to_sql_checked(ty, out),
+            Self::Null => Ok(postgres::IsNull::Yes),
+        }
+    }
+
+    fn accepts(_: &postgres::Type) -> bool {
+        true
+    }
+
+    fn to_sql_checked(&self, ty: &postgres::Type, out: &mut BytesMut) -> Result<postgres::IsNull, Fault> {
+        self.to_sql(ty, out)
+    }
+}
+
+/// What both drivers can read from a column.
+pub(crate) trait Column: FromSql + for<'a> postgres::FromSql<'a> {}
+impl<T: FromSql + for<'a> postgres::FromSql<'a>> Column for T {}
+
 /// A row of a result, read by column name. A value that is not what its column promises is a damaged
 /// database: an error that names the column.
-pub(crate) struct Row<'a>(pub(crate) &'a rusqlite::Row<'a>);
+pub(crate) enum Row<'a> {
+    Sqlite(&'a rusqlite::Row<'a>),
+    Postgres(&'a tokio_postgres::Row),
+}
 
 impl Row<'_> {
+    fn get<T: Column>(&self, column: &str) -> Result<T> {
+        match self {
+            Self::Sqlite(row) => row.get(column).map_err(anyhow::Error::new),
+            Self::Postgres(row) => row.try_get(column).map_err(anyhow::Error::new),
+        }
+        .with_context(|| format!("reading column {column}"))
+    }
+
     pub(crate) fn string(&self, column: &str) -> Result<String> {
-        self.0.get(column).with_context(|| format!("reading column {column}"))
+        self.get(column)
     }
 
     pub(crate) fn integer(&self, column: &str) -> Result<i64> {
-        self.0.get(column).with_context(|| format!("reading column {column}"))
+        self.get(column)
+    }
+
+    pub(crate) fn optional_integer(&self, column: &str) -> Result<Option<i64>> {
+        self.get(column)
     }
 
     pub(crate) fn count(&self, column: &str) -> Result<u32> {
@@ -110,15 +154,15 @@ impl Row<'_> {
     }
 
     pub(crate) fn real(&self, column: &str) -> Result<f64> {
-        self.0.get(column).with_context(|| format!("reading column {column}"))
+        self.get(column)
     }
 
     pub(crate) fn blob(&self, column: &str) -> Result<Vec<u8>> {
-        self.0.get(column).with_context(|| format!("reading column {column}"))
+        self.get(column)
     }
 
     pub(crate) fn optional_blob(&self, column: &str) -> Result<Option<Vec<u8>>> {
-        self.0.get(column).with_context(|| format!("reading column {column}"))
+        self.get(column)
     }
 
     /// 32 bytes: a digest or a keyed fingerprint.
@@ -128,12 +172,18 @@ impl Row<'_> {
     }
 
     pub(crate) fn optional_string(&self, column: &str) -> Result<Option<String>> {
-        self.0.get(column).with_context(|| format!("reading column {column}"))
+        self.get(column)
     }
 
     /// An id, or anything else that was stored by [`text`].
     pub(crate) fn parse<T: FromStr<Err: Display>>(&self, column: &str) -> Result<T> {
         self.string(column)?.parse().map_err(|e| anyhow!("column {column} is damaged: {e}"))
+    }
+
+    /// As [`Row::parse`], for a column that may be empty.
+    pub(crate) fn optional_parse<T: FromStr<Err: Display>>(&self, column: &str) -> Result<Option<T>> {
+        let value = self.optional_string(column)?.map(|value| value.parse()).transpose();
+        value.map_err(|e| anyhow!("column {column} is damaged: {e}"))
     }
 
     pub(crate) fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T> {
@@ -146,7 +196,7 @@ impl Row<'_> {
     }
 
     pub(crate) fn optional_time(&self, column: &str) -> Result<Option<Timestamp>> {
-        let micros: Option<i64> = self.0.get(column).with_context(|| format!("reading column {column}"))?;
+        let micros: Option<i64> = self.get(column)?;
         micros
             .map(Timestamp::from_microsecond)
             .transpose()

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use api::{
-    Capture, Check, ConfirmAnswer, MessageList, NewOrder, NewSession, NewSessionReply, OrderState, OrderView,
+    Capture, CaptureMode, Check, ConfirmAnswer, MessageList, NewOrder, NewSession, NewSessionReply, OrderState, OrderView,
     PaymentView, SessionView, Stage, StepUp,
 };
 use serde_json::Value;
@@ -35,6 +35,7 @@ pub(super) fn wants_to_pay(world: &mut World<'_>, args: &Args<'_>) -> Result<Vec
         terminal_id: world.shop(shop)?.terminal_id,
         amount,
         description: "over the counter".to_owned(),
+        capture: CaptureMode::Automatic,
     };
     let order: OrderView = world.merchant(shop)?.post("/v1/orders", &order)?;
     let terminal = world.terminal(shop)?;
@@ -56,7 +57,7 @@ pub(super) fn wants_to_pay(world: &mut World<'_>, args: &Args<'_>) -> Result<Vec
 fn describe(stage: &Stage) -> String {
     match stage {
         Stage::AwaitingCapture => "the terminal waits for pictures".to_owned(),
-        Stage::AwaitingCheck { ask } => format!("the terminal asks for {}", check_words(*ask)),
+        Stage::AwaitingCheck { ask, repeated: _ } => format!("the terminal asks for {}", check_words(*ask)),
         Stage::Approved { payment_id: _, payer_name } => format!("approved: {payer_name} pays"),
         Stage::Refused { code, detail } => format!("the terminal shows {code}: {detail}"),
         Stage::Expired => "the time is over".to_owned(),
@@ -80,7 +81,7 @@ fn note_debit(world: &mut World<'_>) {
 
 fn asked(world: &World<'_>) -> Result<Check> {
     match &world.attempt()?.stage {
-        Stage::AwaitingCheck { ask } => Ok(*ask),
+        Stage::AwaitingCheck { ask, repeated: _ } => Ok(*ask),
         other @ (Stage::AwaitingCapture
         | Stage::Approved { payment_id: _, payer_name: _ }
         | Stage::Refused { code: _, detail: _ }
@@ -122,7 +123,7 @@ pub(super) fn answers_truly(world: &mut World<'_>, args: &Args<'_>) -> Result<Ve
     let (name, questions_max) = (args.text(0), args.number(1)?);
     let mut told = Vec::new();
     for _ in 0..questions_max {
-        let Stage::AwaitingCheck { ask } = world.attempt()?.stage else { break };
+        let Stage::AwaitingCheck { ask, repeated: _ } = world.attempt()?.stage else { break };
         let truth = own_answer(world, name, ask)?;
         if ask == Check::OwnDevice {
             told.push(confirms_on_phone(world, name)?);
@@ -135,7 +136,7 @@ pub(super) fn answers_truly(world: &mut World<'_>, args: &Args<'_>) -> Result<Ve
     let end = &world.attempt()?.stage;
     match end {
         Stage::Approved { payment_id: _, payer_name: _ } => Ok(told),
-        Stage::AwaitingCapture | Stage::AwaitingCheck { ask: _ } | Stage::Refused { .. } | Stage::Expired => {
+        Stage::AwaitingCapture | Stage::AwaitingCheck { ask: _, repeated: _ } | Stage::Refused { .. } | Stage::Expired => {
             bail!("not approved after {}; {}", told.join("; "), describe(end))
         }
     }
@@ -163,7 +164,7 @@ pub(super) fn guesses(world: &mut World<'_>, args: &Args<'_>) -> Result<Vec<Stri
     let (name, digits) = (args.text(0).to_owned(), args.text(1).to_owned());
     let mut told = Vec::new();
     for _ in 0..QUESTIONS_MAX {
-        let Stage::AwaitingCheck { ask } = world.attempt()?.stage else { break };
+        let Stage::AwaitingCheck { ask, repeated: _ } = world.attempt()?.stage else { break };
         let typed = match ask {
             Check::LastFour => Some(digits.clone()),
             Check::FullPhone | Check::Pin | Check::OwnDevice => own_answer(world, &name, ask)?,

@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use clap::Args;
-use store::Store;
 
-use super::say;
+use super::{Database, say};
 
 /// Faults shown per check; the rest is counted.
 const FAULTS_SHOWN: usize = 10;
@@ -19,17 +18,13 @@ pub(crate) struct Verify {
     /// The data folder.
     #[arg(long, value_name = "FOLDER")]
     data: PathBuf,
+    #[command(flatten)]
+    database: Database,
 }
 
 impl Verify {
     pub(crate) fn run(self) -> Result<ExitCode> {
-        let path = self.data.join("surety.db");
-        ensure!(
-            path.exists(),
-            "there is no database at {}; name the data folder of an installation",
-            path.display()
-        );
-        let store = Store::open(&path)?;
+        let store = self.database.open(&self.data)?;
         let results =
             engine::verify(&store, &engine::Installation::shipped_calibration()?).context("verifying")?;
         let mut faults = 0;

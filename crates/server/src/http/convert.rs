@@ -9,6 +9,8 @@ use engine::{
 
 use super::problem::Problem;
 
+pub(crate) mod money;
+
 pub(crate) const fn language(language: api::Language) -> Language {
     match language {
         api::Language::Zh => Language::Zh,
@@ -84,7 +86,9 @@ pub(crate) fn payment(view: PaymentView) -> api::PaymentView {
         place: view.place,
         description: view.description,
         recognised,
-        reversed: view.reversed,
+        state: money::payment_state(&view.state),
+        refunded: view.refunded,
+        reversed: matches!(view.state, engine::PaymentState::Reversed { at: _, captured: _ }),
         dispute_id: view.dispute,
     }
 }
@@ -117,6 +121,7 @@ pub(crate) fn order(view: engine::OrderView) -> api::OrderView {
         state,
         payment_id: view.payment,
         expires_at: view.expires_at,
+        capture: if view.capture_later { api::CaptureMode::Manual } else { api::CaptureMode::Automatic },
     }
 }
 
@@ -135,8 +140,8 @@ pub(crate) fn session(view: SessionView) -> api::SessionView {
     let state = match view.state {
         None => api::Stage::Expired,
         Some(SessionState::AwaitingCapture) => api::Stage::AwaitingCapture,
-        Some(SessionState::AwaitingCheck { ask, passed: _ }) => {
-            api::Stage::AwaitingCheck { ask: check_out(ask) }
+        Some(SessionState::AwaitingCheck { ask, passed: _, repeated }) => {
+            api::Stage::AwaitingCheck { ask: check_out(ask), repeated }
         }
         Some(SessionState::Approved { payment, payer: _, payer_name }) => {
             api::Stage::Approved { payment_id: payment, payer_name }

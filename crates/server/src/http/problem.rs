@@ -46,6 +46,14 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
             Error::Rejected(rejected) => rejected.into(),
+            Error::Operating(error) if store::is_unavailable(&error) => {
+                tracing::error!(error = format!("{error:#}"), "the database is not available");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "storage_unavailable",
+                    "the database cannot take this now; ask for the state, and try again in a few seconds",
+                )
+            }
             Error::Operating(error) => {
                 tracing::error!(error = format!("{error:#}"), "operating fault");
                 Self::internal()

@@ -4,8 +4,10 @@ use utoipa::Modify;
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
+pub(crate) mod deliveries;
 pub(crate) mod disputes;
 pub(crate) mod merchants;
+pub(crate) mod money;
 pub(crate) mod payers;
 pub(crate) mod payments;
 pub(crate) mod system;

@@ -130,7 +130,7 @@ fn frames_of_two_people_never_pay_by_face_alone() {
         let sent = api::Capture { nonce: session.nonce.clone(), frames };
         let view: Result<api::SessionView, _> = fixture.terminal.post(&path, &sent);
         match view {
-            Ok(view) => assert_eq!(view.state, api::Stage::AwaitingCheck { ask: api::Check::Pin }, "{other}"),
+            Ok(view) => assert_eq!(view.state, api::Stage::AwaitingCheck { ask: api::Check::Pin, repeated: false }, "{other}"),
             Err(error) => assert_eq!(error.code(), Some("frames_unlike"), "{other}: {error}"),
         }
     }

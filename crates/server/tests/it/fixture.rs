@@ -210,6 +210,7 @@ pub(crate) fn new_order(terminal_id: TerminalId, number: &str) -> NewOrder {
         terminal_id,
         amount: yuan(2_000),
         description: "noodles".to_owned(),
+        capture: api::CaptureMode::Automatic,
     }
 }
 
@@ -234,7 +235,7 @@ pub(crate) fn capture(attempt: &Attempt) -> Capture {
 pub(crate) fn answer_all(terminal: &Client, attempt: &Attempt) -> Result<Stage, CallError> {
     let path = format!("/v1/capture-sessions/{}", attempt.session.session_id);
     let mut view: SessionView = terminal.post(&format!("{path}/capture"), &capture(attempt))?;
-    while let Stage::AwaitingCheck { ask } = view.state {
+    while let Stage::AwaitingCheck { ask, repeated: _ } = view.state {
         let answer = match ask {
             Check::LastFour => &PHONE[PHONE.len() - 4..],
             Check::FullPhone => PHONE,
@@ -252,7 +253,7 @@ fn pay(terminal: &Client, attempt: &Attempt) -> PaymentId {
     match answer_all(terminal, attempt).unwrap() {
         Stage::Approved { payment_id, payer_name: _ } => payment_id,
         other @ (Stage::AwaitingCapture
-        | Stage::AwaitingCheck { ask: _ }
+        | Stage::AwaitingCheck { ask: _, repeated: _ }
         | Stage::Refused { code: _, detail: _ }
         | Stage::Expired) => {
             panic!("not approved: {other:?}")

@@ -25,7 +25,7 @@ fn without_liveness_every_payment_asks_for_a_strong_factor() {
     let fixture = Fixture::with(&Setup { models: few.path().to_owned(), ..Setup::default() });
     let path = format!("/v1/capture-sessions/{}/capture", fixture.open.session.session_id);
     let view: SessionView = fixture.terminal.post(&path, &capture(&fixture.open)).unwrap();
-    assert_eq!(view.state, Stage::AwaitingCheck { ask: Check::Pin });
+    assert_eq!(view.state, Stage::AwaitingCheck { ask: Check::Pin, repeated: false });
 }
 
 /// The same payer before the same terminal with the whole set: the first question, if any, is a weak one.
@@ -34,7 +34,7 @@ fn with_liveness_the_face_goes_further() {
     let fixture = Fixture::new();
     let path = format!("/v1/capture-sessions/{}/capture", fixture.open.session.session_id);
     let view: SessionView = fixture.terminal.post(&path, &capture(&fixture.open)).unwrap();
-    assert_ne!(view.state, Stage::AwaitingCheck { ask: Check::Pin });
+    assert_ne!(view.state, Stage::AwaitingCheck { ask: Check::Pin, repeated: false });
     assert!(answer_all(&fixture.terminal, &fixture.open).is_err(), "a capture is taken once");
 }
 

@@ -35,7 +35,7 @@ fn question() -> Question {
     let attempt = Attempt { order_id, session };
     let path = format!("/v1/capture-sessions/{}/capture", attempt.session.session_id);
     let view: SessionView = fixture.terminal.post(&path, &capture(&attempt)).unwrap();
-    assert_eq!(view.state, Stage::AwaitingCheck { ask: Check::OwnDevice });
+    assert_eq!(view.state, Stage::AwaitingCheck { ask: Check::OwnDevice, repeated: false });
     let inbox: MessageList = fixture.payer.get("/v1/me/messages").unwrap();
     let message = inbox.messages.into_iter().find(|message| message.kind == "confirm_payment").unwrap();
     assert!(message.text.contains("150.00") && message.text.contains("Lantern Deli"), "{}", message.text);
@@ -64,7 +64,7 @@ impl Question {
 #[test]
 fn yes_on_the_own_device_pays() {
     let question = question();
-    assert_eq!(question.ask(), Stage::AwaitingCheck { ask: Check::OwnDevice }, "nobody answered yet");
+    assert_eq!(question.ask(), Stage::AwaitingCheck { ask: Check::OwnDevice, repeated: false }, "nobody answered yet");
     question.answer(true).unwrap();
     question.answer(true).unwrap();
     assert_eq!(question.answer(false), Err("confirmation_answered".to_owned()));

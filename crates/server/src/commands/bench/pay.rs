@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
-use engine::{Caller, Engine, Installation, NewMerchant, NewOrder, NewPayer, NewTerminal, Timings};
+use engine::{Caller, Engine, Installation, NewMerchant, NewOrder, NewPayer, NewTerminal, Options, Timings};
 use face::{FaceModels, StageTimings};
 use types::{Amount, Currency, GeoPoint, Place, TransferId};
 use zeroize::Zeroizing;
@@ -96,7 +96,7 @@ impl Pay {
         );
         let policy = Installation::policy_text(None)?;
         let installation = Installation::open(folder)?;
-        let engine = clock::with_context(|ctx| installation.engine(faces, &policy, ctx))?;
+        let engine = clock::with_context(|ctx| installation.engine(faces, &Options { policy: &policy, database: None, captures: None, push_gateway: None }, ctx))?;
         clock::with_context(|ctx| engine.seed(ctx, self.accounts, |_| ()))?;
         let staff = fs::read_to_string(folder.join("staff.key")).context("reading the staff key")?;
         let staff = engine.authenticate(&staff)?.staff()?;
@@ -158,14 +158,16 @@ impl Pay {
 }
 
 impl Stand {
-    /// From the frames in memory to the decision in the database. The amount is small and each order is new.
+    /// From the frames in memory to the decision in the database. Each order is new, and of another amount: the same one
+    /// twice would be asked about.
     fn pay(&self, turn: usize, frames: &[Vec<u8>]) -> Result<(Duration, Timings)> {
         clock::with_context(|ctx| {
             let new = NewOrder {
                 out_trade_no: format!("bench-{turn}"),
                 terminal: self.terminal_id,
-                amount: Amount::new(100, Currency::CNY),
+                amount: Amount::new(100 + i64::try_from(turn)?, Currency::CNY),
                 description: "bench".into(),
+                capture_later: false,
             };
             let (order, _) = self.engine.create_order(ctx, self.merchant, new)?;
             let session = self.engine.open_session(ctx, self.terminal, order.id)?;

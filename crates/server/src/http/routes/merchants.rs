@@ -9,7 +9,7 @@ use utoipa_axum::routes;
 
 use crate::http::App;
 use crate::http::body::{Body, Id};
-use crate::http::caller::{Merchant, Staff};
+use crate::http::caller::Staff;
 use crate::http::problem::Problem;
 use crate::http::run::{blocking, run};
 
@@ -20,7 +20,6 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(fund_reserve))
         .routes(routes!(reserve))
         .routes(routes!(top_up))
-        .routes(routes!(balances))
 }
 
 /// Register a merchant.
@@ -92,16 +91,4 @@ async fn top_up(
 ) -> Result<Json<Amount>, Problem> {
     let movement = (funding.transfer_id, funding.amount);
     run(&app, move |engine, ctx| engine.top_up(ctx, &staff, payer, movement)).await.map(Json)
-}
-
-/// What was paid to the merchant and not settled, per currency.
-#[utoipa::path(get, path = "/v1/merchant/balances", tag = "merchant", security(("key" = [])), responses(
-    (status = 200, description = "Per currency", body = Vec<api::AmountSchema>),
-    (status = "4XX", description = "Refused", body = api::Problem),
-))]
-async fn balances(
-    State(app): State<App>,
-    Merchant(merchant): Merchant,
-) -> Result<Json<Vec<Amount>>, Problem> {
-    blocking(&app, move |engine| engine.merchant_balances(merchant)).await.map(Json)
 }

@@ -21,6 +21,8 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(create_order))
         .routes(routes!(order))
         .routes(routes!(reverse))
+        .routes(routes!(order_by_number))
+        .routes(routes!(reverse_number))
         .routes(routes!(open_session))
         .routes(routes!(session))
         .routes(routes!(capture))
@@ -44,6 +46,7 @@ async fn create_order(
         terminal: new.terminal_id,
         amount: new.amount,
         description: new.description,
+        capture_later: new.capture == api::CaptureMode::Manual,
     };
     let (view, created) = run(&app, move |engine, ctx| engine.create_order(ctx, merchant, new)).await?;
     let status = if created { StatusCode::CREATED } else { StatusCode::OK };
@@ -77,6 +80,37 @@ async fn reverse(
     Id(id): Id<OrderId>,
 ) -> Result<Json<api::OrderView>, Problem> {
     run(&app, move |engine, ctx| engine.reverse(ctx, &caller, id)).await.map(convert::order).map(Json)
+}
+
+/// The order under the merchant's own number: what a merchant asks that lost an answer.
+#[utoipa::path(get, path = "/v1/orders", tag = "merchant", security(("key" = [])), params(api::OrderNumber), responses(
+    (status = 200, description = "The order", body = api::OrderView),
+    (status = "4XX", description = "Refused", body = api::Problem),
+))]
+async fn order_by_number(
+    State(app): State<App>,
+    Merchant(merchant): Merchant,
+    Asked(asked): Asked<api::OrderNumber>,
+) -> Result<Json<api::OrderView>, Problem> {
+    let view =
+        run(&app, move |engine, ctx| engine.order_by_number(ctx, merchant, &asked.out_trade_no)).await?;
+    Ok(Json(convert::order(view)))
+}
+
+/// Take back whatever stands under the merchant's own number, also when its order has not come yet: an order of that
+/// number is then refused. For a merchant that never got the order's id.
+#[utoipa::path(post, path = "/v1/reversals", tag = "merchant", security(("key" = [])), request_body = api::ReverseNumber, responses(
+    (status = 200, description = "Reversed", body = api::ReverseNumberReply),
+    (status = "4XX", description = "Refused", body = api::Problem),
+))]
+async fn reverse_number(
+    State(app): State<App>,
+    Merchant(merchant): Merchant,
+    Body(wanted): Body<api::ReverseNumber>,
+) -> Result<Json<api::ReverseNumberReply>, Problem> {
+    let found =
+        run(&app, move |engine, ctx| engine.reverse_number(ctx, merchant, &wanted.out_trade_no)).await?;
+    Ok(Json(api::ReverseNumberReply { order: found.map(convert::order) }))
 }
 
 /// Open an attempt to pay an order with a face.

@@ -1,0 +1,231 @@
+//! The outbox: what leaves for somebody else's machine, in order for each recipient, at least once.
+
+use anyhow::{Result, bail};
+use serde_json::json;
+use types::{DeliveryId, Timestamp};
+
+use crate::value::{Row, text};
+use crate::{MessageRow, Tx};
+
+/// What became of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// It will be tried, or tried again.
+    Waiting,
+    /// The recipient took it.
+    Delivered,
+    /// Given up, until somebody asks for it again.
+    Dead,
+}
+
+impl DeliveryState {
+    /// As stored.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Delivered => "delivered",
+            Self::Dead => "dead",
+        }
+    }
+}
+
+/// Something to be sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeliveryRow {
+    /// Its id: the same in every attempt, so that the recipient can tell a repetition.
+    pub id: DeliveryId,
+    /// To whom: `merchant:` or `payer:` and the id.
+    pub recipient: String,
+    /// What it tells, for example `payment.captured`.
+    pub kind: String,
+    /// The whole of what is sent.
+    pub body: serde_json::Value,
+    /// What became of it.
+    pub state: DeliveryState,
+    /// How often it was tried since it was written or asked for again.
+    pub attempts: u32,
+    /// Why the last attempt failed.
+    pub last_error: Option<String>,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// When it was taken or given up.
+    pub done_at: Option<Timestamp>,
+}
+
+impl DeliveryRow {
+    /// A message to a payer, on its way to the push gateway. Its id is the message's.
+    #[must_use]
+    pub fn push(message: &MessageRow) -> Self {
+        Self {
+            id: DeliveryId::from_bits(message.id.to_bits()),
+            recipient: format!("payer:{}", message.payer),
+            kind: format!("message.{}", message.kind),
+            body: json!({
+                "type": format!("message.{}", message.kind),
+                "timestamp": message.at,
+                "data": {
+                    "message_id": message.id, "payer_id": message.payer, "args": message.args,
+                    "reference": message.reference,
+                },
+            }),
+            state: DeliveryState::Waiting,
+            attempts: 0,
+            last_error: None,
+            created_at: message.at,
+            done_at: None,
+        }
+    }
+}
+
+impl Tx<'_> {
+    /// Puts something into the outbox, to be sent after this transaction commits.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn insert_delivery(&self, row: &DeliveryRow) -> Result<()> {
+        self.execute_one(
+            "INSERT INTO outbox (id, recipient, kind, body, state, attempts, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            &[
+                text(row.id),
+                row.recipient.as_str().into(),
+                row.kind.as_str().into(),
+                text(&row.body),
+                row.state.name().into(),
+                row.attempts.into(),
+                row.created_at.into(),
+            ],
+        )
+    }
+
+    /// Recipients for whom something waits, whose time has come and to whom nobody is sending; the longest due
+    /// first, at most `limit`.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn due_recipients(&self, now: Timestamp, limit: u32) -> Result<Vec<String>> {
+        self.all(
+            "SELECT w.recipient FROM (SELECT DISTINCT recipient FROM outbox WHERE state = 'waiting') AS w
+             LEFT JOIN outbox_recipients r ON r.recipient = w.recipient
+             WHERE r.recipient IS NULL OR (r.next_at <= ?1 AND r.leased_until <= ?1)
+             ORDER BY coalesce(r.next_at, 0), w.recipient LIMIT ?2",
+            &[now.into(), limit.into()],
+            |row| row.string("recipient"),
+        )
+    }
+
+    /// Takes a recipient until `until`, so that nobody else sends to it; `false` when somebody else has it or its
+    /// time has not come.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn lease_recipient(&self, recipient: &str, now: Timestamp, until: Timestamp) -> Result<bool> {
+        self.execute(
+            "INSERT INTO outbox_recipients (recipient, next_at, leased_until) VALUES (?1, 0, 0)
+             ON CONFLICT (recipient) DO NOTHING",
+            &[recipient.into()],
+        )?;
+        let taken = self.execute(
+            "UPDATE outbox_recipients SET leased_until = ?3 WHERE recipient = ?1 AND next_at <= ?2 AND leased_until <= ?2",
+            &[recipient.into(), now.into(), until.into()],
+        )?;
+        Ok(taken == 1)
+    }
+
+    /// Gives a recipient free, to be tried again from `next_at` on.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn release_recipient(&self, recipient: &str, next_at: Timestamp) -> Result<()> {
+        self.execute_one(
+            "UPDATE outbox_recipients SET next_at = ?2, leased_until = 0 WHERE recipient = ?1",
+            &[recipient.into(), next_at.into()],
+        )
+    }
+
+    /// What waits for a recipient, in the order it is to be sent, at most `limit`.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn waiting_deliveries(&self, recipient: &str, limit: u32) -> Result<Vec<DeliveryRow>> {
+        self.all(
+            "SELECT * FROM outbox WHERE recipient = ?1 AND state = 'waiting' ORDER BY seq LIMIT ?2",
+            &[recipient.into(), limit.into()],
+            read_delivery,
+        )
+    }
+
+    /// The delivery, if there is one.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn delivery(&self, id: DeliveryId) -> Result<Option<DeliveryRow>> {
+        self.first_locked("SELECT * FROM outbox WHERE id = ?1", &[text(id)], read_delivery)
+    }
+
+    /// Writes what became of a delivery.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn update_delivery(&self, row: &DeliveryRow) -> Result<()> {
+        self.execute_one(
+            "UPDATE outbox SET state = ?2, attempts = ?3, last_error = ?4, done_at = ?5 WHERE id = ?1",
+            &[
+                text(row.id),
+                row.state.name().into(),
+                row.attempts.into(),
+                row.last_error.as_deref().into(),
+                row.done_at.into(),
+            ],
+        )
+    }
+
+    /// The id of every delivery, in order.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn delivery_ids(&self) -> Result<Vec<DeliveryId>> {
+        self.all("SELECT id FROM outbox ORDER BY id", &[], |row| row.parse("id"))
+    }
+
+    /// Deliveries in a state, oldest first, to one recipient if named, at most `limit`.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn deliveries(
+        &self,
+        state: Option<DeliveryState>,
+        recipient: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<DeliveryRow>> {
+        self.all(
+            "SELECT * FROM outbox WHERE (?1 = '' OR state = ?1) AND (?2 = '' OR recipient = ?2) ORDER BY seq LIMIT ?3",
+            &[
+                state.map_or("", DeliveryState::name).into(),
+                recipient.unwrap_or_default().into(),
+                limit.into(),
+            ],
+            read_delivery,
+        )
+    }
+}
+
+fn read_delivery(row: &Row<'_>) -> Result<DeliveryRow> {
+    let state = match row.string("state")?.as_str() {
+        "waiting" => DeliveryState::Waiting,
+        "delivered" => DeliveryState::Delivered,
+        "dead" => DeliveryState::Dead,
+        other => bail!("column state is damaged: {other:?}"),
+    };
+    Ok(DeliveryRow {
+        id: row.parse("id")?,
+        recipient: row.string("recipient")?,
+        kind: row.string("kind")?,
+        body: row.json("body")?,
+        state,
+        attempts: row.count("attempts")?,
+        last_error: row.optional_string("last_error")?,
+        created_at: row.time("created_at")?,
+        done_at: row.optional_time("done_at")?,
+    })
+}

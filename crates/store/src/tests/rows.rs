@@ -1,0 +1,331 @@
+//! What was written is read back equal: people, devices, orders, records.
+
+use serde_json::json;
+use types::{ConsentId, Digest, EnrolmentId, PayerId};
+
+use super::fixture::*;
+use super::{Database, on_both, read, write};
+use crate::{
+    EnrolmentRow, EnrolmentState, FaceState, MerchantRow, OrderRow, OrderState, PayerRow, Scope, SessionRow,
+    TemplateRow,
+};
+
+on_both!(
+    merchants_terminals_and_keys,
+    payers_and_their_pins,
+    consents_and_enrolments,
+    templates_and_look_alikes,
+    messages_traces_and_questions,
+    orders_and_numbers,
+    sessions_captures_and_decisions,
+    events_accesses_policies_and_the_installation,
+);
+
+fn merchants_terminals_and_keys(database: &Database) {
+    let store = database.open();
+    let later = MerchantRow { created_at: at(1), ..merchant(3) };
+    write(&store, |tx| {
+        tx.insert_merchant(&later)?;
+        people(tx)?;
+        tx.insert_key(&key(1, Scope::Staff), &[1; 32], at(2))?;
+        tx.insert_key(&key(2, Scope::Payer), &[2; 32], at(2))
+    })
+    .unwrap();
+    let changed =
+        MerchantRow { settle_after_days: 0, fee_bps: 0, webhook: merchant(1).webhook, ..merchant(2) };
+    let bare = MerchantRow { webhook: None, ..merchant(1) };
+    read(&store, |tx| {
+        assert_eq!(tx.merchants()?, [merchant(1), merchant(2), later.clone()], "oldest first, then by id");
+        assert_eq!(tx.merchant(merchant_id(2))?, Some(merchant(2)));
+        assert_eq!(tx.merchant(merchant_id(9))?, None);
+        assert_eq!(tx.terminal(terminal_id(4))?, Some(terminal(4, 1, "北京")));
+        assert_eq!(tx.terminal(terminal_id(9))?, None);
+        assert_eq!(tx.key(&[1; 32])?, Some(key(1, Scope::Staff)));
+        assert_eq!(tx.key(&[2; 32])?, Some(key(2, Scope::Payer)));
+        assert_eq!(tx.key(&[1; 31])?, None);
+        assert!(tx.has_key(Scope::Staff)? && !tx.has_key(Scope::Merchant)?);
+        Ok(())
+    });
+    write(&store, |tx| {
+        tx.update_merchant(&changed)?;
+        tx.update_merchant(&bare)?;
+        tx.execute("UPDATE api_keys SET revoked_at = 1 WHERE scope = 'staff'", &[])
+    })
+    .unwrap();
+    read(&store, |tx| {
+        assert_eq!(tx.merchants()?, [bare.clone(), changed.clone(), later.clone()]);
+        assert_eq!(tx.key(&[1; 32])?, None, "revoked");
+        assert!(!tx.has_key(Scope::Staff)?);
+        Ok(())
+    });
+}
+
+fn payers_and_their_pins(database: &Database) {
+    let store = database.open();
+    let twin = PayerRow { id: payer_id(9), ..payer(1) };
+    write(&store, |tx| {
+        assert!(tx.insert_payer(&payer(1))? && tx.insert_payer(&payer(2))?);
+        assert!(!tx.insert_payer(&twin)?, "the phone number is taken");
+        assert_eq!(tx.payer(payer_id(1))?, Some(payer(1)), "within the transaction");
+        Ok(())
+    })
+    .unwrap();
+    read(&store, |tx| {
+        assert_eq!(tx.payer(payer_id(1))?, Some(payer(1)));
+        assert_eq!(tx.payer(payer_id(2))?, Some(payer(2)));
+        assert_eq!(tx.payer(payer_id(9))?, None);
+        assert_eq!(tx.payer_count()?, 2);
+        Ok(())
+    });
+    let locked =
+        PayerRow { face: FaceState::Frozen, pin_failures: 5, pin_locked_until: Some(at(300)), ..payer(1) };
+    let open = PayerRow { face: FaceState::Frozen, ..payer(1) };
+    for expected in [locked, open] {
+        write(&store, |tx| {
+            tx.set_face(payer_id(1), expected.face)?;
+            tx.set_pin_failures(payer_id(1), expected.pin_failures, expected.pin_locked_until)
+        })
+        .unwrap();
+        assert_eq!(read(&store, |tx| tx.payer(payer_id(1))), Some(expected));
+    }
+    assert_eq!(read(&store, |tx| tx.payer(payer_id(2))), Some(payer(2)), "nobody else changed");
+}
+
+fn consents_and_enrolments(database: &Database) {
+    let store = database.open();
+    let ended = EnrolmentRow {
+        state: EnrolmentState::Confirmed,
+        failures: 3,
+        template_sealed: None,
+        ..enrolment(1, 1, 1)
+    };
+    let newer = crate::ConsentRow { given_at: at(33), ..consent(2, 1) };
+    write(&store, |tx| {
+        people(tx)?;
+        tx.insert_consent(&consent(1, 1))?;
+        tx.insert_consent(&newer)?;
+        tx.insert_consent(&consent(3, 2))?;
+        for n in [1, 2] {
+            tx.insert_enrolment(&enrolment(n, 1, 1))?;
+        }
+        tx.insert_enrolment(&enrolment(3, 2, 3))?;
+        assert_eq!(tx.enrolment(EnrolmentId::from_bits(1))?, Some(enrolment(1, 1, 1)));
+        tx.update_enrolment(&ended)
+    })
+    .unwrap();
+    read(&store, |tx| {
+        assert_eq!(tx.consent(payer_id(1))?, Some(newer.clone()), "the newest in force");
+        assert_eq!(tx.enrolment(EnrolmentId::from_bits(1))?, Some(ended.clone()));
+        assert_eq!(tx.enrolment(EnrolmentId::from_bits(9))?, None);
+        Ok(())
+    });
+    write(&store, |tx| {
+        assert_eq!(tx.discard_enrolments(payer_id(1))?, 1, "only what waits");
+        assert_eq!(tx.withdraw_consents(payer_id(1), at(40))?, 2);
+        assert_eq!(tx.withdraw_consents(payer_id(1), at(41))?, 0);
+        Ok(())
+    })
+    .unwrap();
+    let failed = EnrolmentRow { state: EnrolmentState::Failed, template_sealed: None, ..enrolment(2, 1, 1) };
+    read(&store, |tx| {
+        assert_eq!(tx.consent(payer_id(1))?, None);
+        assert_eq!(
+            tx.consent(payer_id(2))?,
+            Some(crate::ConsentRow { id: ConsentId::from_bits(3), ..consent(3, 2) })
+        );
+        assert_eq!(tx.enrolment(EnrolmentId::from_bits(1))?, Some(ended.clone()));
+        assert_eq!(tx.enrolment(EnrolmentId::from_bits(2))?, Some(failed.clone()));
+        assert_eq!(tx.enrolment(EnrolmentId::from_bits(3))?, Some(enrolment(3, 2, 3)));
+        Ok(())
+    });
+}
+
+fn template(n: u8, sealed: Vec<u8>, pictures: u32) -> TemplateRow {
+    let owner = payer(n);
+    TemplateRow {
+        payer: owner.id,
+        template_sealed: sealed,
+        pictures,
+        model: Digest([n; 32]),
+        contact_sealed: owner.contact_sealed,
+        face: owner.face,
+        home_city: owner.home_city,
+        home: owner.home,
+    }
+}
+
+fn templates_and_look_alikes(database: &Database) {
+    let store = database.open();
+    write(&store, |tx| {
+        people(tx)?;
+        tx.put_template(payer_id(2), b"two", (2, Digest([2; 32])), at(5))?;
+        tx.put_template(payer_id(1), b"old", (9, Digest([9; 32])), at(5))?;
+        tx.put_template(payer_id(1), &bytes(), (1, Digest([1; 32])), at(6))?;
+        tx.put_look_alike(payer_id(1), payer_id(2), 0.25, at(7))?;
+        tx.put_look_alike(payer_id(2), payer_id(1), 0.75, at(8))?;
+        tx.put_look_alike(payer_id(2), payer_id(3), 0.5, at(9))
+    })
+    .unwrap();
+    read(&store, |tx| {
+        assert_eq!(tx.templates()?, [template(1, bytes(), 1), template(2, b"two".to_vec(), 2)]);
+        for n in 1..=3 {
+            assert!(tx.has_look_alike(payer_id(n))?);
+        }
+        assert_eq!(tx.number("SELECT count(*) AS n FROM look_alikes WHERE score = 0.75", &[])?, 2);
+        Ok(())
+    });
+    write(&store, |tx| {
+        assert_eq!(tx.delete_template(payer_id(1))?, 1);
+        assert_eq!(tx.delete_template(payer_id(1))?, 0);
+        Ok(())
+    })
+    .unwrap();
+    read(&store, |tx| {
+        assert_eq!(tx.templates()?, [template(2, b"two".to_vec(), 2)]);
+        assert!(!tx.has_look_alike(payer_id(1))?);
+        assert!(tx.has_look_alike(payer_id(2))? && tx.has_look_alike(payer_id(3))?);
+        Ok(())
+    });
+}
+
+fn messages_traces_and_questions(database: &Database) {
+    let store = database.open();
+    write(&store, |tx| {
+        people(tx)?;
+        for (n, payer) in [(3, 1), (1, 1), (2, 2)] {
+            tx.insert_message(&message(n, payer))?;
+        }
+        tx.insert_message(&crate::MessageRow { reference: "else".to_owned(), ..message(4, 1) })?;
+        for (payer, second, n) in [(1, 10, 0.1), (1, 20, 0.2), (2, 20, 0.4), (2, 20, 0.3), (3, 5, 0.5)] {
+            tx.insert_trace(payer_id(payer), trace(second, n))?;
+        }
+        for n in [1, 2] {
+            paid(tx, n, 1)?;
+            tx.insert_confirmation(&confirmation(n, 1), at(12))?;
+        }
+        let asked = confirmation(1, 1);
+        assert_eq!(tx.confirmation(asked.id)?, Some(asked.clone()));
+        tx.answer_confirmation(asked.id, true)?;
+        tx.answer_confirmation(confirmation(2, 1).id, false)
+    })
+    .unwrap();
+    read(&store, |tx| {
+        let ids =
+            |rows: Vec<crate::MessageRow>| rows.into_iter().map(|row| row.id.to_bits()).collect::<Vec<_>>();
+        assert_eq!(tx.messages(payer_id(1), 2)?.last(), Some(&message(1, 1)));
+        assert_eq!(ids(tx.messages(payer_id(1), 9)?), [4, 1, 3], "newest first");
+        assert_eq!(tx.messages_about(WORDS)?, [message(3, 1), message(1, 1), message(2, 2)], "oldest first");
+        assert_eq!(tx.nearest_trace(payer_id(1), at(14))?, Some(trace(10, 0.1)));
+        assert_eq!(tx.nearest_trace(payer_id(1), at(16))?, Some(trace(20, 0.2)));
+        assert_eq!(tx.nearest_trace(payer_id(9), at(16))?, None);
+        let seen: Vec<_> = [(1, trace(20, 0.2)), (2, trace(20, 0.3)), (3, trace(5, 0.5))]
+            .map(|(n, trace)| (payer_id(n), trace))
+            .to_vec();
+        assert_eq!(tx.recent_traces(at(5), at(20), 9)?, seen);
+        assert_eq!(tx.recent_traces(at(5), at(20), 1)?, seen[..1]);
+        assert_eq!(tx.recent_traces(at(6), at(19), 9)?, [(payer_id(1), trace(10, 0.1))]);
+        let yes = crate::ConfirmationRow { answer: Some(true), ..confirmation(1, 1) };
+        let no = crate::ConfirmationRow { answer: Some(false), ..confirmation(2, 1) };
+        assert_eq!(tx.confirmation(yes.id)?, Some(yes.clone()));
+        assert_eq!(tx.confirmation_of(no.session)?, Some(no.clone()));
+        assert_eq!(tx.confirmation_of(session_id(9))?, None);
+        assert_eq!(tx.deliveries(None, None, 9)?, [], "there is no push gateway");
+        Ok(())
+    });
+    let pushing = database.open().pushing();
+    write(&pushing, |tx| tx.insert_message(&message(5, 3))).unwrap();
+    read(&store, |tx| {
+        assert_eq!(tx.deliveries(None, None, 9)?, [crate::DeliveryRow::push(&message(5, 3))]);
+        Ok(())
+    });
+}
+
+fn orders_and_numbers(database: &Database) {
+    let store = database.open();
+    write(&store, |tx| {
+        people(tx)?;
+        assert!(tx.insert_order(&order(1))? && tx.insert_order(&order(2))?);
+        assert!(!tx.insert_order(&OrderRow { id: order_id(9), ..order(1) })?, "the number is taken");
+        assert_eq!(tx.order(order_id(1))?, Some(order(1)));
+        assert!(tx.reverse_number(merchant_id(1), WORDS, at(3))?);
+        assert!(!tx.reverse_number(merchant_id(1), WORDS, at(4))?);
+        assert!(tx.is_number_reversed(merchant_id(1), WORDS)?);
+        tx.set_order_state(order_id(2), OrderState::Paid)
+    })
+    .unwrap();
+    read(&store, |tx| {
+        let number = |n: u128| order(n).out_trade_no;
+        let paid = OrderRow { state: OrderState::Paid, ..order(2) };
+        assert_eq!(tx.order_by_number(merchant_id(1), &number(1))?, Some(order(1)));
+        assert_eq!(tx.order_by_number(merchant_id(1), &number(2))?, Some(paid));
+        assert_eq!(tx.order_by_number(merchant_id(2), &number(2))?, None);
+        assert_eq!(tx.order(order_id(9))?, None);
+        assert!(!tx.is_number_reversed(merchant_id(2), WORDS)?);
+        Ok(())
+    });
+    write(&store, |tx| tx.set_order_state(order_id(2), OrderState::Reversed)).unwrap();
+    let found = read(&store, |tx| tx.order(order_id(2)));
+    assert_eq!(found, Some(OrderRow { state: OrderState::Reversed, ..order(2) }));
+}
+
+fn sessions_captures_and_decisions(database: &Database) {
+    let store = database.open();
+    let moved = SessionRow {
+        state: json!({ "stage": "waiting", "words": [WORDS] }),
+        digits_attempts: u32::MAX,
+        ..session(1)
+    };
+    write(&store, |tx| {
+        people(tx)?;
+        for n in [1, 2] {
+            assert!(tx.insert_order(&order(n))?);
+            tx.insert_session(&session(n))?;
+        }
+        assert_eq!(tx.session(session_id(1))?, Some(session(1)));
+        tx.insert_capture(&capture(1))?;
+        for (session, seq) in [(2, 0), (1, 1), (1, 0)] {
+            tx.insert_decision(&decision(session, seq))?;
+        }
+        tx.update_session(&moved)
+    })
+    .unwrap();
+    read(&store, |tx| {
+        assert_eq!(tx.session(session_id(1))?, Some(moved.clone()));
+        assert_eq!(tx.session(session_id(2))?, Some(session(2)));
+        assert_eq!(tx.session(session_id(9))?, None);
+        assert_eq!(tx.capture(session_id(1))?, Some(capture(1)));
+        assert_eq!(tx.capture(session_id(2))?, None);
+        assert_eq!(tx.decisions(session_id(1))?, [decision(1, 0), decision(1, 1)]);
+        assert_eq!((tx.decision_count(session_id(1))?, tx.decision_count(session_id(9))?), (2, 0));
+        assert_eq!(tx.all_decisions()?, [decision(1, 0), decision(1, 1), decision(2, 0)]);
+        let stage =
+            tx.first("SELECT stage FROM sessions WHERE digits_attempts > 0", &[], |row| row.string("stage"))?;
+        assert_eq!(stage.as_deref(), Some("waiting"));
+        Ok(())
+    });
+}
+
+fn events_accesses_policies_and_the_installation(database: &Database) {
+    let store = database.open();
+    write(&store, |tx| {
+        for n in [2, 1, 3] {
+            tx.insert_event(&event(n))?;
+            tx.insert_access(&access(n, n % 2))?;
+        }
+        tx.keep_policy(Digest([1; 32]), WORDS, at(0))?;
+        tx.keep_policy(Digest([1; 32]), "other", at(0))?;
+        tx.keep_installation("master", &bytes())?;
+        tx.keep_installation("master", b"other")
+    })
+    .unwrap();
+    read(&store, |tx| {
+        assert_eq!(tx.events(WORDS)?, [event(2), event(1), event(3)], "as they were written");
+        assert_eq!(tx.events("else")?, []);
+        assert_eq!(tx.accesses(PayerId::from_bits(1))?, [access(1, 1), access(3, 1)]);
+        assert_eq!(tx.policy(Digest([1; 32]))?.as_deref(), Some(WORDS));
+        assert_eq!(tx.policy(Digest([2; 32]))?, None);
+        assert_eq!(tx.installation("master")?, Some(bytes()));
+        assert_eq!(tx.installation("else")?, None);
+        Ok(())
+    });
+}
