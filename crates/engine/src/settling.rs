@@ -296,6 +296,10 @@ fn end(
     (merchant, id): (&MerchantRow, SettlementId),
 ) -> Result<SettlementView, Error> {
     let mut row = tx.settlement(id)?.ok_or(Rejected::settlement())?;
+    if row.state != SettlementState::Running {
+        // Another process ended it meanwhile.
+        return view(tx, row);
+    }
     row.state = SettlementState::Complete { at: ctx.now };
     tx.update_settlement(&row)?;
     let data = json!({

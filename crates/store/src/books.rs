@@ -24,7 +24,8 @@ pub enum PostError {
 }
 
 impl Tx<'_> {
-    /// What an account can spend in a currency: posted less held; zero for one that was never used.
+    /// What an account can spend in a currency: posted less held; zero for one that was never used. In a write
+    /// transaction nobody else changes it before the end.
     ///
     /// # Errors
     /// The database fails, or the books are damaged.
@@ -36,7 +37,7 @@ impl Tx<'_> {
     }
 
     fn balance(&self, key: BalanceKey) -> Result<Balance> {
-        let found = self.first(
+        let found = self.first_locked(
             "SELECT posted, held FROM balances WHERE account = ?1 AND currency = ?2",
             &[text(key.account), text(key.currency)],
             read_balance,

@@ -163,6 +163,7 @@ impl Tx<'_> {
     /// # Errors
     /// The database fails.
     pub fn reverse_number(&self, merchant: MerchantId, out_trade_no: &str, now: Timestamp) -> Result<bool> {
+        self.lock_number(merchant, out_trade_no)?;
         let inserted = self.execute(
             "INSERT INTO reversed_numbers (merchant_id, out_trade_no, at) VALUES (?1, ?2, ?3)
              ON CONFLICT (merchant_id, out_trade_no) DO NOTHING",
@@ -176,8 +177,14 @@ impl Tx<'_> {
     /// # Errors
     /// The database fails.
     pub fn is_number_reversed(&self, merchant: MerchantId, out_trade_no: &str) -> Result<bool> {
+        self.lock_number(merchant, out_trade_no)?;
         let sql = "SELECT count(*) AS n FROM reversed_numbers WHERE merchant_id = ?1 AND out_trade_no = ?2";
         Ok(self.number(sql, &[text(merchant), out_trade_no.into()])? != 0)
+    }
+
+    /// Between the order of a number and its reversal there is no row that both would lock.
+    fn lock_number(&self, merchant: MerchantId, out_trade_no: &str) -> Result<()> {
+        self.lock_name(&format!("order {merchant} {out_trade_no}"))
     }
 
     /// Moves an order to a state.

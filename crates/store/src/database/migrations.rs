@@ -34,9 +34,10 @@ pub(super) fn bring_up_to_date(connection: &mut Connection) -> Result<()> {
         let Err(error) = steps.to_latest(connection) else { break };
         // Somebody else who opened the file at the same time may have taken the step.
         if version(connection)? <= before {
-            return Err(match error {
-                Fault::RusqliteError { query: _, err } => of_sqlite(err),
-                other => other.into(),
+            return Err(if let Fault::RusqliteError { query: _, err } = error {
+                of_sqlite(err)
+            } else {
+                error.into()
             });
         }
     }

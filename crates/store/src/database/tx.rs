@@ -133,6 +133,16 @@ impl<'a> Tx<'a> {
         Ok(self.all_locked(sql, values, read)?.into_iter().next())
     }
 
+    /// Waits until no other transaction holds this name, and holds it until this one ends: for what no row stands for
+    /// yet. On SQLite there is one writer anyway.
+    pub(crate) fn lock_name(&self, name: &str) -> Result<()> {
+        match self.driver {
+            Driver::Postgres(transaction) if transaction.writes() => transaction
+                .execute_one_later("SELECT pg_advisory_xact_lock(hashtextextended(?1, 0))", &[name.into()]),
+            Driver::Postgres(_) | Driver::Sqlite(_) => Ok(()),
+        }
+    }
+
     /// The single number a query returns, in a column called `n`.
     pub(crate) fn number(&self, sql: &str, values: &[Value]) -> Result<i64> {
         let found = self.first(sql, values, |row| row.integer("n"))?;

@@ -234,7 +234,7 @@ fn winners(database: &Database, decide: impl Fn(&crate::Tx<'_>) -> Result<bool> 
 }
 
 fn of_many_who_decide_about_a_payment_one_wins(database: &Database) {
-    write(&database.open(), |tx| people(tx)).unwrap();
+    write(&database.open(), people).unwrap();
     for n in 1..=4 {
         write(&database.open(), |tx| paid(tx, n, 1)).unwrap();
         let won = winners(database, |tx| {
@@ -249,7 +249,7 @@ fn of_many_who_decide_about_a_payment_one_wins(database: &Database) {
 }
 
 fn of_many_who_decide_about_an_order_one_wins(database: &Database) {
-    write(&database.open(), |tx| people(tx)).unwrap();
+    write(&database.open(), people).unwrap();
     for n in 1..=4 {
         write(&database.open(), |tx| Ok(assert!(tx.insert_order(&order(n))?))).unwrap();
         let won = winners(database, |tx| {
