@@ -1,6 +1,7 @@
 //! Every sentence a story may use, with what it does. A `{}` stands for a value.
 
 mod disputes;
+mod money;
 mod paying;
 mod people;
 mod platform;
@@ -58,6 +59,10 @@ pub(crate) const STEPS: &[(&str, DoStep)] = &[
     ("a capture is sent with a nonce nobody gave out", paying::stale_nonce),
     ("the terminal of {} asks about the attempt", paying::other_terminal),
     ("it is refused with {}", paying::refused_with),
+    // Charged twice, and money back
+    ("the terminal says that this was just paid", money::says_repeated),
+    ("{} refunds {} yuan of it as {}: {}", money::refunds),
+    ("{} is told that {} came back", money::told_of_refund),
     // Disputes
     ("{} taps \"not me\"", disputes::not_me),
     ("{} has the money back within {} seconds", disputes::money_back),

@@ -88,6 +88,6 @@ pub(super) fn reserve_holds(world: &mut World<'_>, args: &Args<'_>) -> Result<Ve
 }
 
 pub(super) fn books_are_right(world: &mut World<'_>, _args: &Args<'_>) -> Result<Vec<String>> {
-    let table = server::verify(&world.settings.surety, &world.data())?;
+    let table = server::verify(&world.settings.surety, &world.data(), world.database())?;
     Ok(table.lines().map(str::to_owned).collect())
 }
