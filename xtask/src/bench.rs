@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{models, prerequisites, server};
+use crate::{models, postgres, prerequisites, server};
 
 /// What the Python pipeline is made of, pinned so that two runs compare the same things.
 const PYTHON_PACKAGES: [&str; 3] =
@@ -19,6 +19,19 @@ pub(crate) fn pay(root: &Path, mirror: Option<&Path>) -> Result<()> {
     let surety = server::build(root)?;
     let mut command = Command::new(surety);
     command.current_dir(root).args(["bench", "pay", "--python"]).arg(python);
+    let status = command.status().context("starting the measurement")?;
+    ensure!(status.success(), "the measurement ended with {status}");
+    Ok(())
+}
+
+/// `surety bench ledger` beside pgbench on a private PostgreSQL.
+pub(crate) fn ledger(root: &Path, mirror: Option<&Path>) -> Result<()> {
+    prerequisites::check()?;
+    models::run(root, mirror)?;
+    postgres::run(root, mirror)?;
+    let surety = server::build(root)?;
+    let mut command = Command::new(surety);
+    command.current_dir(root).args(["bench", "ledger"]);
     let status = command.status().context("starting the measurement")?;
     ensure!(status.success(), "the measurement ended with {status}");
     Ok(())

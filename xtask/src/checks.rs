@@ -26,7 +26,11 @@ fn test_steps(steps: &mut Steps, root: &Path, mirror: Option<&Path>) -> Result<(
     steps.run("models", "It can be run alone: cargo xtask models", || models::run(root, mirror))?;
     steps.run("postgres", "It can be run alone: cargo xtask postgres", || postgres::run(root, mirror))?;
     let advice = "The failing test is named above; run it alone with cargo test -p <crate> <test>";
-    steps.run("tests", advice, || cargo(root, &["test", "--workspace"], None))
+    steps.run("tests", advice, || cargo(root, &["test", "--workspace"], None))?;
+    let again = "To see it again: SURETY_TEST_DATABASE=postgres cargo test -p server --test it";
+    steps.run("tests on PostgreSQL", again, || {
+        cargo(root, &["test", "-p", "server", "--test", "it"], Some(("SURETY_TEST_DATABASE", "postgres")))
+    })
 }
 
 pub(crate) fn ci(root: &Path, mirror: Option<&Path>, advisories: Advisories) -> Result<()> {

@@ -89,7 +89,7 @@ enum Task {
         #[command(flatten)]
         mirror: Mirror,
     },
-    /// Measure: time from a capture to its decision, beside a Python pipeline on the same pictures
+    /// Measure, beside what a user would pick instead on the same machine
     Bench {
         /// What is measured
         #[arg(value_enum)]
@@ -107,6 +107,8 @@ enum Task {
 enum Measurement {
     /// From a capture received to its decision, split by stage
     Pay,
+    /// Payments and transfers a second on SQLite and PostgreSQL, beside pgbench
+    Ledger,
 }
 
 #[derive(Args)]
@@ -147,6 +149,7 @@ fn run(task: &Task) -> Result<()> {
             checks::ci(&root, mirror.folder(), advisories)
         }
         Task::Bench { what: Measurement::Pay, mirror } => bench::pay(&root, mirror.folder()),
+        Task::Bench { what: Measurement::Ledger, mirror } => bench::ledger(&root, mirror.folder()),
         Task::Tidy => tidy::run(&root),
         Task::Codegen => codegen::run(&root),
     }

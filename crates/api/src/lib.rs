@@ -19,17 +19,18 @@ pub use disputes::{
 };
 pub use merchants::{Funding, NewMerchant, NewMerchantReply, NewTerminal, NewTerminalReply};
 pub use money::{
-    BillDate, BillSum, BillTotals, BillView, CapturePayment, DeliveryFilter, DeliveryList, DeliveryState, DeliveryView,
-    LeftOut, MerchantBalances, MerchantPaymentView, NewRefund, OrderNumber, PaymentState, Payout, RefundView,
-    ReverseNumber, ReverseNumberReply, SettlementList, SettlementState, SettlementView, Terms, Webhook, WebhookReply,
+    BillDate, BillSum, BillTotals, BillView, CapturePayment, DeliveryFilter, DeliveryList, DeliveryState,
+    DeliveryView, LeftOut, MerchantBalances, MerchantPaymentView, NewRefund, OrderNumber, PaymentState,
+    Payout, RefundView, ReverseNumber, ReverseNumberReply, SettlementList, SettlementState, SettlementView,
+    Terms, Webhook, WebhookReply,
 };
 pub use payers::{
     ConfirmAnswer, ConfirmEnrolment, Consent, ConsentText, DeviceLocation, EnrolmentView, Face, Freeze,
     Language, Message, MessageList, NewEnrolment, NewPayer, NewPayerReply, PayerView, Unfreeze,
 };
 pub use payments::{
-    Capture, CaptureMode, Check, Decision, DecisionList, NewOrder, NewSession, NewSessionReply, OrderState, OrderView,
-    PaymentList, PaymentView, Recognised, SessionView, Stage, StepUp,
+    Capture, CaptureMode, Check, Decision, DecisionList, NewOrder, NewSession, NewSessionReply, OrderState,
+    OrderView, PaymentList, PaymentView, Recognised, SessionView, Stage, StepUp,
 };
 pub use problem::Problem;
 pub use schema::{AmountSchema, GeoPointSchema, PlaceSchema};

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use types::{
-    Amount, DeliveryId, MerchantId, OrderId, PaymentId, RefundId, SettlementId, TerminalId, Timestamp, TransferId,
+    Amount, DeliveryId, MerchantId, OrderId, PaymentId, RefundId, SettlementId, TerminalId, Timestamp,
+    TransferId,
 };
 use utoipa::{IntoParams, ToSchema};
 

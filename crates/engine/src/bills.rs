@@ -2,9 +2,11 @@
 
 use std::str::FromStr;
 
+use anyhow::Context as _;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use payments::{Bill, Line, LineKind, Totals};
-use store::{BillLineKind, BillLineRow, BilledOrder};
+use store::{BillLineKind, BillLineRow, BilledOrder, Store};
 use types::{Amount, Digest, MerchantId, Timestamp};
 
 use crate::callers::MerchantCaller;
@@ -30,12 +32,11 @@ impl Engine {
     /// # Errors
     /// [`Rejected::Field`] for the date, [`Rejected::BillNotReady`] before the day is over; an operating fault.
     pub fn bill(&self, now: Timestamp, merchant: MerchantCaller, date: &str) -> Result<BillView, Error> {
-        let wrong = Rejected::Field { field: "date", what: "a day as YYYY-MM-DD" };
-        let date = Date::from_str(date).or(Err(wrong))?;
+        let date = business_day(date)?;
         if date >= self.business_date(now) {
             return Err(Rejected::BillNotReady.into());
         }
-        let bill = self.bill_of(merchant.merchant, date)?;
+        let bill = bill_of(&self.store, &self.time_zone, merchant.merchant, date)?;
         let csv = bill.csv();
         Ok(BillView {
             date: date.to_string(),
@@ -44,15 +45,33 @@ impl Engine {
             csv,
         })
     }
+}
 
-    /// A merchant's bill of a business day, over or not.
-    pub(crate) fn bill_of(&self, merchant: MerchantId, date: Date) -> Result<Bill, Error> {
-        let next = date.tomorrow().map_err(anyhow::Error::new)?;
-        let (from, until) = (self.start_of(date)?, self.start_of(next)?);
-        let rows = self.store.read(|tx| tx.bill_lines(merchant, from, until).map_err(Error::from))?;
-        let lines = rows.into_iter().map(|(line, order)| line_of(&line, order)).collect();
-        Ok(Bill { merchant, date, time_zone: self.time_zone.clone(), lines })
-    }
+/// A day as `YYYY-MM-DD`, and nothing else that a calendar might take for one. Nothing was paid before 1970.
+pub(crate) fn business_day(text: &str) -> Result<Date, Rejected> {
+    let wrong = Rejected::Field { field: "date", what: "a day as YYYY-MM-DD" };
+    let date = Date::from_str(text).or(Err(wrong.clone()))?;
+    if date.year() >= 1970 && date.to_string() == text { Ok(date) } else { Err(wrong) }
+}
+
+/// The first moment of a business day.
+pub(crate) fn first_moment(time_zone: &TimeZone, date: Date) -> anyhow::Result<Timestamp> {
+    let start = date.to_zoned(time_zone.clone()).context("the start of a day")?;
+    Ok(start.timestamp())
+}
+
+/// A merchant's bill of a business day, over or not.
+pub(crate) fn bill_of(
+    store: &Store,
+    time_zone: &TimeZone,
+    merchant: MerchantId,
+    date: Date,
+) -> Result<Bill, Error> {
+    let next = date.tomorrow().map_err(anyhow::Error::new)?;
+    let (from, until) = (first_moment(time_zone, date)?, first_moment(time_zone, next)?);
+    let rows = store.read(|tx| tx.bill_lines(merchant, from, until).map_err(Error::from))?;
+    let lines = rows.into_iter().map(|(line, order)| line_of(&line, order)).collect();
+    Ok(Bill { merchant, date, time_zone: time_zone.clone(), lines })
 }
 
 fn line_of(row: &BillLineRow, order: BilledOrder) -> Line {

@@ -113,17 +113,18 @@ impl Engine {
         })
     }
 
-    /// Makes a key of the operator's staff. For whoever holds the machine, not for the network.
-    ///
-    /// # Errors
-    /// An operating fault.
-    pub fn issue_staff_key(&self, ctx: &mut Context<'_>, name: &str) -> Result<Zeroizing<String>, Error> {
-        let (secret, id) = new_secret(ctx);
+    /// Makes a secret that was just drawn a key of the operator's staff. For whoever holds the machine, not for the
+    /// network.
+    pub(crate) fn keep_staff_key(
+        &self,
+        ctx: &Context<'_>,
+        name: &str,
+        (secret, id): &(Zeroizing<String>, KeyId),
+    ) -> Result<(), Error> {
         self.store.write(|tx| {
-            let row = KeyRow { id, scope: Scope::Staff, subject: name.to_owned() };
+            let row = KeyRow { id: *id, scope: Scope::Staff, subject: name.to_owned() };
             tx.insert_key(&row, &evidence::digest(secret.as_bytes()).0, ctx.now).map_err(Error::from)
-        })?;
-        Ok(secret)
+        })
     }
 }
 

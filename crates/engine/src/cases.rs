@@ -54,8 +54,10 @@ impl Engine {
         payment: PaymentId,
         (words, freeze): (&str, bool),
     ) -> Result<CaseView, Error> {
-        if words.chars().count() > WORDS_MAX {
-            return Err(Rejected::Field { field: "words", what: "at most 2,000 characters" }.into());
+        let control = words.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'));
+        if control || words.chars().count() > WORDS_MAX {
+            let what = "at most 2,000 characters, none of them control characters";
+            return Err(Rejected::Field { field: "words", what }.into());
         }
         let filed = self.store.write(|tx| Self::file(tx, ctx, device.payer, (payment, words, freeze)))?;
         if freeze {

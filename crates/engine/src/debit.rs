@@ -4,7 +4,7 @@ use anyhow::{Context as _, anyhow};
 use ledger::{Account, Purpose, Transfer};
 use payments::{Event, Payment, Terms};
 use serde_json::json;
-use store::{MerchantRow, OrderRow, OrderState, PaymentRow, SessionRow, TerminalRow, Tx};
+use store::{MerchantRow, OrderRow, OrderState, PayerRow, PaymentRow, SessionRow, TerminalRow, Tx};
 use types::{PayerId, PaymentId, SignedDuration, TransferId};
 
 use crate::engine::{Context, Engine, Message, record, tell};
@@ -19,7 +19,7 @@ pub(crate) struct Debit<'a> {
     pub(crate) session: &'a mut SessionRow,
     pub(crate) order: &'a OrderRow,
     pub(crate) terminal: &'a TerminalRow,
-    pub(crate) payer: PayerId,
+    pub(crate) payer: PayerRow,
     pub(crate) recognised: Recognised,
 }
 
@@ -27,9 +27,9 @@ impl Engine {
     /// Debits a payer: money, payment, order, record, message, bill line and webhook together or not at all. The money
     /// is set aside and, unless the merchant takes it later, taken at once.
     pub(crate) fn debit(&self, tx: &Tx<'_>, ctx: &mut Context<'_>, debit: Debit<'_>) -> Result<(), Error> {
-        let Debit { session, order, terminal, payer, recognised } = debit;
+        let Debit { session, order, terminal, payer: owner, recognised } = debit;
         payable(order, ctx.now)?;
-        let owner = tx.payer(payer)?.ok_or_else(|| anyhow!("{payer} has vanished"))?;
+        let payer = owner.id;
         let merchant =
             tx.merchant(order.merchant)?.ok_or_else(|| anyhow!("{} has vanished", order.merchant))?;
         let (authorised, taken) = self.authorise(ctx, order, &merchant, payer)?;

@@ -15,6 +15,7 @@ use risk::{Certainty, Policy, Recognition};
 use store::{Objects, Scope, Store, Tx};
 use zeroize::Zeroizing;
 
+use crate::callers::new_secret;
 use crate::engine::{Context, Engine, Parts};
 use crate::outbox::{Endpoint, check_url, new_signing_secret};
 
@@ -112,8 +113,11 @@ impl Installation {
         };
         let engine = Engine::assemble(parts)?;
         if !engine.store.read(|tx: &Tx<'_>| tx.has_key(Scope::Staff))? {
-            let secret = engine.issue_staff_key(ctx, "operator")?;
-            write_secret(&self.folder.join("staff.key"), secret.as_bytes())?;
+            // The file comes first: a start that is cut off in between leaves a key that opens nothing, and the next
+            // one makes another.
+            let secret = new_secret(ctx);
+            write_secret(&self.folder.join("staff.key"), secret.0.as_bytes())?;
+            engine.keep_staff_key(ctx, "operator", &secret)?;
         }
         Ok(engine)
     }
@@ -128,7 +132,7 @@ impl Installation {
 
     /// The gateway's address, and the secret that signs for it: `push.key`, made on the first start.
     fn push_gateway(&self, url: &str, random: &mut dyn Rng) -> Result<Endpoint> {
-        check_url(url).context("the address of the push gateway")?;
+        let url = check_url(url).context("the address of the push gateway")?;
         let path = self.folder.join("push.key");
         let secret = match fs::read_to_string(&path).map(Zeroizing::new) {
             Ok(text) => Zeroizing::new(text.trim().to_owned()),
@@ -139,7 +143,7 @@ impl Installation {
             }
             Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
         };
-        Ok(Endpoint { url: url.to_owned(), secret })
+        Ok(Endpoint { url, secret })
     }
 
     /// 32 bytes as 64 hexadecimal digits in `master.key`. Losing it loses every face, name and phone number.
@@ -194,12 +198,17 @@ fn rule(policy: &Policy) -> Result<Certainty> {
     }
 }
 
-/// Writes a file that only its owner can read, and that did not exist.
+/// Writes a file that only its owner can read: whole or not at all, wherever it is cut off.
 fn write_secret(path: &Path, secret: &[u8]) -> Result<()> {
+    let partial = path.with_extension("part");
     let write = || -> std::io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
         file.write_all(secret)?;
-        file.sync_all()
+        file.sync_all()?;
+        fs::rename(&partial, path)?;
+        // The name is on disk when its folder is.
+        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
     };
     write().with_context(|| format!("writing {}", path.display()))
 }

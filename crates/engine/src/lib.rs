@@ -27,6 +27,7 @@ mod outbox;
 mod pay;
 mod payers;
 mod recognise;
+mod reconciling;
 mod refunds;
 mod rejected;
 mod seed;
@@ -44,17 +45,22 @@ pub use disputes::{
 pub use engine::{Context, Engine, FRAMES_ENROL, FRAMES_PAY, Health, Timings};
 pub use enrolment::{CONSENT_VERSION, consent_text};
 pub use installation::{Installation, Options};
+pub use ledger::{Account, Purpose, Transfer};
 pub use merchants::{NewMerchant, NewTerminal};
 pub use messages::render;
 pub use orders::{NewOrder, OrderView};
-pub use outbox::{Endpoint, Lease};
+pub use outbox::{Endpoint, Hold, Lease, Queue, Recorded};
 pub use pay::{Measured, StepUp};
 pub use payers::{NewPayer, PaymentView, Profile};
-pub use payments::{State as PaymentState, Sum as BillSum, Totals as BillLineTotals};
+pub use payments::{
+    Columns, Entry as BookEntry, EntryKind, ParseError, Report, Source, State as PaymentState,
+    Sum as BillSum, Totals as BillLineTotals, parse_csv, reconcile,
+};
+pub use reconciling::{Against, Book, our_entries};
 pub use refunds::{MerchantPayment, NewRefund};
 pub use rejected::{Error, Kind, Rejected};
 pub use risk::{Check, Policy, Refusal};
-pub use seed::Seeded;
+pub use seed::{Seeded, SyntheticFace};
 pub use sessions::{OpenedSession, Recognised, SessionState, SessionView};
 pub use settling::SettlementView;
 pub use store::{

@@ -83,6 +83,8 @@ impl Engine {
             capture_later: new.capture_later,
         };
         self.store.write(|tx| {
+            tx.ahead(|tx| tx.terminal(new.terminal));
+            tx.ahead(|tx| tx.is_number_reversed(row.merchant, &row.out_trade_no));
             let terminal = tx.terminal(new.terminal)?;
             terminal.filter(|t| t.merchant == merchant.merchant).ok_or(Rejected::terminal())?;
             if tx.is_number_reversed(row.merchant, &row.out_trade_no)? {
@@ -91,7 +93,7 @@ impl Engine {
             if tx.insert_order(&row)? {
                 let actor = merchant.merchant.to_string();
                 record(tx, ctx, &actor, &row.id, json!({ "event": "order_created" }))?;
-                return Ok((order_view(tx, row.clone(), ctx.now)?, true));
+                return Ok((shown(row.clone(), None, ctx.now), true));
             }
             let existing = tx.order_by_number(row.merchant, &row.out_trade_no)?;
             let existing = existing.ok_or_else(|| anyhow!("an order that conflicts must exist"))?;
@@ -174,15 +176,16 @@ impl Engine {
     /// The order under a merchant's own number: what a merchant asks that lost an answer.
     ///
     /// # Errors
-    /// An unknown order; an operating fault.
+    /// [`Rejected::Field`] for the number; an unknown order; an operating fault.
     pub fn order_by_number(
         &self,
         ctx: &Context<'_>,
         merchant: MerchantCaller,
         out_trade_no: &str,
     ) -> Result<OrderView, Error> {
+        let out_trade_no = text_field("out_trade_no", out_trade_no, 64, "1 to 64 characters")?;
         self.store.read(|tx| {
-            let row = tx.order_by_number(merchant.merchant, out_trade_no)?.ok_or(Rejected::order())?;
+            let row = tx.order_by_number(merchant.merchant, &out_trade_no)?.ok_or(Rejected::order())?;
             order_view(tx, row, ctx.now)
         })
     }
@@ -211,8 +214,12 @@ fn visible_order(tx: &Tx<'_>, caller: &Caller, id: OrderId) -> Result<OrderRow, 
 
 fn order_view(tx: &Tx<'_>, row: OrderRow, now: Timestamp) -> Result<OrderView, Error> {
     let payment = tx.payment_of_order(row.id)?.map(|row| row.terms().id);
+    Ok(shown(row, payment, now))
+}
+
+fn shown(row: OrderRow, payment: Option<PaymentId>, now: Timestamp) -> OrderView {
     let expired = row.state == OrderState::Open && row.expires_at <= now;
-    Ok(OrderView {
+    OrderView {
         id: row.id,
         out_trade_no: row.out_trade_no,
         terminal: row.terminal,
@@ -221,7 +228,7 @@ fn order_view(tx: &Tx<'_>, row: OrderRow, now: Timestamp) -> Result<OrderView, E
         payment,
         expires_at: row.expires_at,
         capture_later: row.capture_later,
-    })
+    }
 }
 
 /// Is money of the payer still with somebody else, or set aside?

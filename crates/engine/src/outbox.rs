@@ -3,25 +3,27 @@
 //!
 //! Signed as the Standard Webhooks specification 1.0 says: `webhook-id`, `webhook-timestamp`, `webhook-signature`.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rand::{Rng, RngExt};
 use serde_json::{Value, json};
 use store::{DeliveryRow, DeliveryState, MerchantRow, Tx, WebhookRow};
-use types::{DeliveryId, MerchantId, SignedDuration};
+use types::{DeliveryId, MerchantId, SignedDuration, Timestamp};
 use zeroize::Zeroizing;
 
 use crate::callers::{MerchantCaller, StaffCaller};
 use crate::engine::{Context, Engine, record};
 use crate::rejected::{Error, Rejected};
 
-/// How long a sender has a recipient to itself: longer than a whole batch of attempts takes.
-const LEASE: SignedDuration = SignedDuration::from_mins(5);
+/// How much longer a sender has a recipient to itself than one attempt takes. The lease begins anew with each attempt.
+const LEASE_MARGIN: SignedDuration = SignedDuration::from_secs(5);
 /// Deliveries of one lease.
-const BATCH: u32 = 20;
-/// Recipients looked up at a time.
-const RECIPIENTS: u32 = 32;
+const BATCH: u32 = 100;
+/// Recipients looked up at a time, should others be faster.
+const RECIPIENTS: u32 = 8;
 /// Deliveries listed at a time.
 const LIST_MAX: u32 = 100;
 const SECRET_BYTES: usize = 32;
@@ -35,14 +37,51 @@ pub struct Endpoint {
     pub secret: Zeroizing<String>,
 }
 
+/// Whose deliveries: each kind has senders of its own, so that a push gateway that hangs holds no merchant up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queue {
+    /// Webhooks to merchants.
+    Webhooks,
+    /// Messages to payers, by way of the push gateway.
+    Pushes,
+}
+
+impl Queue {
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Webhooks => "merchant:",
+            Self::Pushes => "payer:",
+        }
+    }
+}
+
 /// A recipient taken for sending, with what waits for it in order.
 pub struct Lease {
-    /// Who.
-    pub recipient: String,
+    /// What shows who has the recipient.
+    pub hold: Hold,
     /// Where; none when the recipient has no address any more.
     pub endpoint: Option<Endpoint>,
     /// What, oldest first.
     pub deliveries: Vec<DeliveryRow>,
+}
+
+/// A recipient that one sender has to itself for a while. The end of that while tells one lease from the next.
+pub struct Hold {
+    recipient: String,
+    until: Timestamp,
+}
+
+/// What follows from an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// The recipient took it: the next one.
+    Taken,
+    /// The recipient waits, with everything behind the failed delivery; the lease is over.
+    Later,
+    /// That was the last attempt: the next one.
+    Dead,
+    /// It took so long that somebody else may be sending to the recipient: the lease is over.
+    Lost,
 }
 
 /// Puts a webhook into the outbox, if the merchant has an address; returns its id.
@@ -87,37 +126,49 @@ impl Engine {
         id: MerchantId,
         url: &str,
     ) -> Result<Zeroizing<String>, Error> {
-        check_url(url)?;
+        let url = check_url(url)?;
         let secret = new_signing_secret(ctx.random);
         let secret_sealed = self.keyring.seal(&format!("webhook {id}"), secret.as_bytes(), ctx.random);
         self.store.write(|tx| {
             let mut row = tx.merchant(id)?.ok_or(Rejected::merchant())?;
-            row.webhook = Some(WebhookRow { url: url.to_owned(), secret_sealed: secret_sealed.clone() });
+            row.webhook = Some(WebhookRow { url: url.clone(), secret_sealed: secret_sealed.clone() });
             tx.update_merchant(&row)?;
             record(tx, ctx, &staff.name, &id, json!({ "event": "webhook_set" })).map_err(Error::from)
         })?;
         Ok(secret)
     }
 
-    /// Takes recipients that are due, each for one sender alone.
+    /// Takes a recipient that is due, for one sender alone: the one that waited longest.
     ///
     /// # Errors
-    /// An operating fault.
-    pub fn lease_due(&self, ctx: &Context<'_>) -> Result<Vec<Lease>, Error> {
-        let due = self.store.read(|tx| tx.due_recipients(ctx.now, RECIPIENTS).map_err(Error::from))?;
-        let mut leases = Vec::new();
+    /// An operating fault. If it has to do with the recipient, that one is left alone for a while.
+    pub fn lease_due(&self, ctx: &Context<'_>, queue: Queue) -> Result<Option<Lease>, Error> {
+        let due = self
+            .store
+            .read(|tx| tx.due_recipients(queue.prefix(), ctx.now, RECIPIENTS).map_err(Error::from))?;
         for recipient in due {
+            let until = self.lease_end(ctx);
             let taken = self.store.write(|tx| {
-                let taken = tx.lease_recipient(&recipient, ctx.now, ctx.now + LEASE)?;
+                let taken = tx.lease_recipient(&recipient, ctx.now, until)?;
                 let deliveries = if taken { tx.waiting_deliveries(&recipient, BATCH)? } else { Vec::new() };
                 Ok::<_, Error>(taken.then_some(deliveries))
             })?;
             if let Some(deliveries) = taken {
                 let endpoint = self.endpoint(&recipient)?;
-                leases.push(Lease { recipient, endpoint, deliveries });
+                return Ok(Some(Lease { hold: Hold { recipient, until }, endpoint, deliveries }));
             }
         }
-        Ok(leases)
+        Ok(None)
+    }
+
+    /// How long an attempt may take.
+    #[must_use]
+    pub fn webhook_timeout(&self) -> Duration {
+        Duration::from_secs(self.policy.webhooks.timeout_seconds.into())
+    }
+
+    fn lease_end(&self, ctx: &Context<'_>) -> Timestamp {
+        ctx.now + SignedDuration::from_secs(self.policy.webhooks.timeout_seconds.into()) + LEASE_MARGIN
     }
 
     fn endpoint(&self, recipient: &str) -> Result<Option<Endpoint>, Error> {
@@ -135,51 +186,70 @@ impl Engine {
 
     /// Records how an attempt ended. After a failure the recipient waits, longer each time, and everything behind
     /// the failed delivery waits with it; after the last attempt the delivery is dead and the next one is tried.
-    /// Returns whether the lease goes on.
     ///
     /// # Errors
-    /// An operating fault.
+    /// An operating fault; the lease ends by itself.
     pub fn record_attempt(
         &self,
         ctx: &mut Context<'_>,
+        hold: &mut Hold,
         delivery: DeliveryId,
         outcome: Result<(), &str>,
-    ) -> Result<bool, Error> {
+    ) -> Result<Recorded, Error> {
         let jitter: f64 = ctx.random.random_range(0.9..1.1);
-        self.store.write(|tx| {
+        let until = self.lease_end(ctx);
+        let recorded = self.store.write(|tx| {
             let mut row = tx.delivery(delivery)?.ok_or(Rejected::delivery())?;
-            row.attempts += 1;
-            let delays = &self.policy.webhooks.retry_seconds;
-            let delay = usize::try_from(row.attempts - 1).ok().and_then(|at| delays.get(at));
-            match (outcome, delay) {
-                (Ok(()), _) => {
-                    row.state = DeliveryState::Delivered;
-                    row.done_at = Some(ctx.now);
-                    row.last_error = None;
-                }
-                (Err(why), Some(seconds)) => {
-                    row.last_error = Some(why.to_owned());
-                    let wait = SignedDuration::from_secs_f64(f64::from(*seconds) * jitter);
+            let held = tx.leased_until(&hold.recipient)? == Some(hold.until);
+            if row.state != DeliveryState::Waiting || (outcome.is_err() && !held) {
+                // Somebody else has sent it meanwhile, or is about to.
+                return Ok::<_, Error>(Recorded::Lost);
+            }
+            let recorded = judge(&mut row, &self.policy.webhooks.retry_seconds, (ctx.now, outcome));
+            tx.update_delivery(&row)?;
+            if !held {
+                return Ok(Recorded::Lost);
+            }
+            match recorded {
+                Judged::Later { seconds } => {
+                    let wait = SignedDuration::from_secs_f64(f64::from(seconds) * jitter);
                     tx.release_recipient(&row.recipient, ctx.now + wait)?;
+                    Ok(Recorded::Later)
                 }
-                (Err(why), None) => {
-                    tracing::error!(delivery = %row.id, recipient = row.recipient, why, "a delivery is given up");
-                    row.state = DeliveryState::Dead;
-                    row.done_at = Some(ctx.now);
-                    row.last_error = Some(why.to_owned());
+                Judged::Taken => {
+                    tx.keep_recipient(&row.recipient, until).map(|()| Recorded::Taken).map_err(Error::from)
+                }
+                Judged::Dead => {
+                    tx.keep_recipient(&row.recipient, until).map(|()| Recorded::Dead).map_err(Error::from)
                 }
             }
-            tx.update_delivery(&row)?;
-            Ok(row.state != DeliveryState::Waiting)
+        })?;
+        match recorded {
+            Recorded::Taken | Recorded::Dead => hold.until = until,
+            Recorded::Later | Recorded::Lost => {}
+        }
+        Ok(recorded)
+    }
+
+    /// Gives a recipient free, if this lease still has it.
+    ///
+    /// # Errors
+    /// An operating fault; the lease ends by itself.
+    pub fn release(&self, ctx: &Context<'_>, hold: &Hold) -> Result<(), Error> {
+        self.store.write(|tx| {
+            if tx.leased_until(&hold.recipient)? == Some(hold.until) {
+                tx.release_recipient(&hold.recipient, ctx.now)?;
+            }
+            Ok(())
         })
     }
 
-    /// Ends a lease whose deliveries are all done.
+    /// How many deliveries wait, and since when the oldest does.
     ///
     /// # Errors
     /// An operating fault.
-    pub fn release(&self, ctx: &Context<'_>, recipient: &str) -> Result<(), Error> {
-        self.store.write(|tx| tx.release_recipient(recipient, ctx.now).map_err(Error::from))
+    pub fn backlog(&self) -> Result<(u64, Option<Timestamp>), Error> {
+        self.store.read(|tx| tx.backlog().map_err(Error::from))
     }
 
     /// Deliveries, oldest first, at most 100: of everybody, in one state if named.
@@ -207,7 +277,8 @@ impl Engine {
         self.store.read(|tx| tx.deliveries(state, Some(&recipient), LIST_MAX).map_err(Error::from))
     }
 
-    /// Sends a delivery again from the start, whether it is dead or was taken.
+    /// Sends a delivery again from the start, whether it is dead, was taken or waits for its next attempt. What waits
+    /// before it for the same recipient goes first, and is tried at once as well.
     ///
     /// # Errors
     /// An unknown delivery; an operating fault.
@@ -219,17 +290,41 @@ impl Engine {
     ) -> Result<DeliveryRow, Error> {
         self.store.write(|tx| {
             let mut row = tx.delivery(id)?.ok_or(Rejected::delivery())?;
-            if row.state != DeliveryState::Waiting {
-                row.state = DeliveryState::Waiting;
-                row.attempts = 0;
-                row.done_at = None;
-                tx.update_delivery(&row)?;
-                tx.lease_recipient(&row.recipient, ctx.now, ctx.now)?;
-                record(tx, ctx, &staff.name, &id, json!({ "event": "delivery_resent" }))?;
-            }
+            row.state = DeliveryState::Waiting;
+            row.attempts = 0;
+            row.done_at = None;
+            tx.update_delivery(&row)?;
+            tx.hurry_recipient(&row.recipient, ctx.now)?;
+            record(tx, ctx, &staff.name, &id, json!({ "event": "delivery_resent" }))?;
             Ok(row)
         })
     }
+}
+
+/// What an attempt means for its delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Judged {
+    Taken,
+    Later { seconds: u32 },
+    Dead,
+}
+
+/// Writes down an attempt; the n-th entry of `delays` says how long to wait after the n-th failure.
+fn judge(row: &mut DeliveryRow, delays: &[u32], (now, outcome): (Timestamp, Result<(), &str>)) -> Judged {
+    let failed_before = row.attempts;
+    row.attempts += 1;
+    row.last_error = outcome.err().map(str::to_owned);
+    let delay = usize::try_from(failed_before).ok().and_then(|at| delays.get(at));
+    let (state, judged) = match (outcome, delay) {
+        (Ok(()), _) => (DeliveryState::Delivered, Judged::Taken),
+        (Err(_), Some(seconds)) => return Judged::Later { seconds: *seconds },
+        (Err(why), None) => {
+            tracing::error!(delivery = %row.id, recipient = row.recipient, why, "a delivery is given up");
+            (DeliveryState::Dead, Judged::Dead)
+        }
+    };
+    (row.state, row.done_at) = (state, Some(now));
+    judged
 }
 
 /// A fresh signing secret in the specification's form.
@@ -239,10 +334,12 @@ pub(crate) fn new_signing_secret(random: &mut dyn Rng) -> Zeroizing<String> {
     Zeroizing::new(format!("whsec_{}", STANDARD.encode(*bytes)))
 }
 
-/// HTTPS anywhere, and plain HTTP only to this machine.
-pub(crate) fn check_url(url: &str) -> Result<(), Rejected> {
+/// HTTPS anywhere, and plain HTTP only to this machine. Returns the address as it is called: whoever reads it later
+/// reads the same host in it.
+pub(crate) fn check_url(url: &str) -> Result<String, Rejected> {
     let wrong = Rejected::Field { field: "url", what: "an https address, or http to this machine" };
-    let parsed = url::Url::parse(url).or(Err(wrong.clone()))?;
+    let mut parsed = url::Url::parse(url).or(Err(wrong.clone()))?;
+    parsed.set_fragment(None);
     let local = match parsed.host() {
         Some(url::Host::Domain(name)) => name == "localhost",
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
@@ -250,9 +347,9 @@ pub(crate) fn check_url(url: &str) -> Result<(), Rejected> {
         None => return Err(wrong),
     };
     let plain = parsed.username().is_empty() && parsed.password().is_none() && url.len() <= 500;
-    if plain && (parsed.scheme() == "https" || (parsed.scheme() == "http" && local)) {
-        Ok(())
-    } else {
-        Err(wrong)
-    }
+    let allowed = parsed.scheme() == "https" || (parsed.scheme() == "http" && local);
+    if plain && allowed { Ok(parsed.into()) } else { Err(wrong) }
 }
+
+#[cfg(test)]
+mod tests;

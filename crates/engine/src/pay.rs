@@ -6,7 +6,9 @@ use anyhow::{Context as _, anyhow};
 use face::FaceEvidence;
 use risk::{Case, Check, Passed, Refusal, Verdict};
 use serde_json::json;
-use store::{CaptureRow, ConfirmationRow, DecisionRow, FaceState, OrderRow, SessionRow, TerminalRow, Tx};
+use store::{
+    CaptureRow, ConfirmationRow, DecisionRow, FaceState, OrderRow, PayerRow, SessionRow, TerminalRow, Tx,
+};
 use types::{
     CaptureId, ConfirmationId, LastFour, PayerId, PhoneNumber, Probability, SessionId, SignedDuration,
     Template,
@@ -123,6 +125,12 @@ impl Engine {
 
         let start = Instant::now();
         let view = self.store.write(|tx| {
+            tx.ahead(|tx| tx.session(id));
+            tx.ahead(|tx| tx.order_of_session(id));
+            tx.ahead(|tx| tx.terminal(caller.terminal));
+            if let Some(payer) = recognition.best() {
+                tx.ahead(|tx| tx.payer(payer));
+            }
             let (terminal, order, mut session) = Self::waiting_for_capture(tx, ctx, caller, (id, nonce))?;
             tx.insert_capture(&row)?;
             let attempt = Attempt {
@@ -211,7 +219,7 @@ impl Engine {
         if session.expires_at <= ctx.now {
             return Err(Rejected::SessionExpired.into());
         }
-        let order = tx.order(session.order)?.ok_or(Rejected::order())?;
+        let order = tx.order_of_session(session.id)?.ok_or(Rejected::order())?;
         payable(&order, ctx.now)?;
         let terminal = tx.terminal(session.terminal)?.ok_or(Rejected::terminal())?;
         if terminal.suspended { Err(Rejected::TerminalSuspended.into()) } else { Ok((terminal, order)) }
@@ -346,14 +354,11 @@ impl Engine {
         let Attempt { session, order, terminal, recognition, liveness, passed } = attempt;
         let best = recognition.best();
         // As the database has it now: face payment may have been switched since the search.
-        let known = match best {
-            Some(payer) => self.known(tx, ctx, order, payer)?,
-            None => Known::default(),
-        };
+        let known = self.known(tx, ctx, (session, order), best)?;
         let case = Case {
             amount: order.amount,
             face: recognition.face(),
-            enabled: known.enabled,
+            enabled: known.payer.as_ref().is_some_and(|row| row.face == FaceState::Enabled),
             liveness,
             passed,
             spent_one_factor_minor: known.spent_one_factor_minor,
@@ -361,7 +366,7 @@ impl Engine {
             repeated: known.repeated,
         };
         let verdict = risk::decide(&self.policy, &case);
-        let seq = tx.decision_count(session.id)?;
+        let seq = known.decisions;
         tx.insert_decision(&DecisionRow {
             session: session.id,
             seq,
@@ -374,7 +379,7 @@ impl Engine {
         })?;
         match verdict {
             Verdict::Approve { p_wrong, reasons: _ } => {
-                let payer = best.ok_or_else(|| anyhow!("nobody was approved"))?;
+                let payer = known.payer.ok_or_else(|| anyhow!("nobody was approved"))?;
                 let recognised = Recognised {
                     rule: rule_name(&self.policy.recognition).to_owned(),
                     checks: case.passed.iter().map(|passed| passed.check).collect(),
@@ -403,16 +408,43 @@ impl Engine {
         &self,
         tx: &Tx<'_>,
         ctx: &Context<'_>,
-        order: &OrderRow,
-        payer: PayerId,
+        (session, order): (&SessionRow, &OrderRow),
+        candidate: Option<PayerId>,
     ) -> Result<Known, Error> {
-        let enabled = tx.payer(payer)?.is_some_and(|row| row.face == FaceState::Enabled);
+        let Some(id) = candidate else {
+            let decisions = tx.decision_count(session.id)?;
+            return Ok(Known { decisions, ..Known::default() });
+        };
+        let payer = tx.payer(id)?;
+        self.ask_about(tx, ctx, (session, order), id);
+        let decisions = tx.decision_count(session.id)?;
         let (spent_minor, spent_one_factor_minor) =
-            tx.spent_since(payer, order.amount.currency, ctx.now - DAY)?;
-        let window = SignedDuration::from_secs(i64::from(self.policy.limits.repeat_seconds));
+            tx.spent_since(id, order.amount.currency, ctx.now - DAY)?;
+        let window = self.repeat_window();
         let repeated = window.is_positive()
-            && tx.last_same_payment(payer, order.merchant, order.amount, ctx.now - window)?.is_some();
-        Ok(Known { enabled, spent_minor, spent_one_factor_minor, repeated })
+            && tx.last_same_payment(id, order.merchant, order.amount, ctx.now - window)?.is_some();
+        Ok(Known { payer, decisions, spent_minor, spent_one_factor_minor, repeated })
+    }
+
+    /// What is read next, the merchant by the debit included.
+    fn ask_about(
+        &self,
+        tx: &Tx<'_>,
+        ctx: &Context<'_>,
+        (session, order): (&SessionRow, &OrderRow),
+        payer: PayerId,
+    ) {
+        tx.ahead(|tx| tx.decision_count(session.id));
+        tx.ahead(|tx| tx.spent_since(payer, order.amount.currency, ctx.now - DAY));
+        let window = self.repeat_window();
+        if window.is_positive() {
+            tx.ahead(|tx| tx.last_same_payment(payer, order.merchant, order.amount, ctx.now - window));
+        }
+        tx.ahead(|tx| tx.merchant(order.merchant));
+    }
+
+    fn repeat_window(&self) -> SignedDuration {
+        SignedDuration::from_secs(i64::from(self.policy.limits.repeat_seconds))
     }
 
     fn ask_own_device(
@@ -451,7 +483,9 @@ impl Engine {
 /// What the database has of a candidate.
 #[derive(Default)]
 struct Known {
-    enabled: bool,
+    payer: Option<PayerRow>,
+    /// How often this attempt was decided before.
+    decisions: u32,
     spent_minor: i64,
     spent_one_factor_minor: i64,
     repeated: bool,

@@ -237,14 +237,16 @@ impl Engine {
         let here = scene.terminal.place.point;
         self.store.read(|tx| {
             let mut familiar: BTreeMap<PayerId, Trace> = BTreeMap::new();
-            let since = scene.at - SignedDuration::from_hours(24 * i64::from(habit_days));
+            let habits = scene.at - SignedDuration::from_hours(24 * i64::from(habit_days));
+            let sightings = scene.at - SignedDuration::from_mins(i64::from(device_minutes));
+            tx.ahead(|tx| tx.regulars(scene.terminal, habits, scene.at, FAMILIAR_MAX / 2));
+            tx.ahead(|tx| tx.recent_traces(sightings, scene.at, FAMILIAR_MAX / 2));
             for (payer, [terminal, merchant, city]) in
-                tx.regulars(scene.terminal, since, scene.at, FAMILIAR_MAX / 2)?
+                tx.regulars(scene.terminal, habits, scene.at, FAMILIAR_MAX / 2)?
             {
                 familiar.entry(payer).or_default().visits = Visits { terminal, merchant, city };
             }
-            let since = scene.at - SignedDuration::from_mins(i64::from(device_minutes));
-            for (payer, trace) in tx.recent_traces(since, scene.at, FAMILIAR_MAX / 2)? {
+            for (payer, trace) in tx.recent_traces(sightings, scene.at, FAMILIAR_MAX / 2)? {
                 let minutes_ago = minutes_between(trace.at, scene.at);
                 let distance_km = trace.point.distance_km(here);
                 familiar.entry(payer).or_default().device = Some(DeviceSighting { distance_km, minutes_ago });

@@ -89,13 +89,10 @@ impl Engine {
     }
 
     fn synthetic(&self, ctx: &mut Context<'_>, number: u32) -> Result<(PayerRow, Contact, Template), Error> {
-        let mut dice = StdRng::seed_from_u64(u64::from(number));
+        let SyntheticFace { city, home, template } = SyntheticFace::new(number, self.faces.dimension())?;
         let id = PayerId::generate(ctx.now, ctx.random);
         let phone: PhoneNumber = format!("+86170{number:08}").parse().map_err(anyhow::Error::new)?;
         let contact = Contact { name: format!("Synthetic {number}"), phone };
-        let at = usize::try_from(dice.next_u32()).map_err(anyhow::Error::new)? % CITIES.len();
-        let (city, latitude, longitude) = CITIES[at];
-        let home = GeoPoint::new(latitude, longitude).map_err(anyhow::Error::new)?;
         let row = PayerRow {
             id,
             contact_sealed: self.seal_contact(id, &contact, ctx.random)?,
@@ -109,12 +106,36 @@ impl Engine {
             face: FaceState::Enabled,
             created_at: ctx.now,
         };
-        Ok((row, contact, synthetic_template(&mut dice, self.faces.dimension())?))
+        Ok((row, contact, template))
+    }
+}
+
+/// The face of a synthetic account, and where it is at home.
+pub struct SyntheticFace {
+    /// The city.
+    pub city: &'static str,
+    /// Where that is.
+    pub home: GeoPoint,
+    /// What a picture of it would give.
+    pub template: Template,
+}
+
+impl SyntheticFace {
+    /// Always the same for the same number and dimension.
+    ///
+    /// # Errors
+    /// A dimension of zero.
+    pub fn new(number: u32, dimension: usize) -> anyhow::Result<Self> {
+        let mut dice = StdRng::seed_from_u64(u64::from(number));
+        let at = usize::try_from(dice.next_u32())? % CITIES.len();
+        let (city, latitude, longitude) = CITIES[at];
+        let home = GeoPoint::new(latitude, longitude)?;
+        Ok(Self { city, home, template: synthetic_template(&mut dice, dimension)? })
     }
 }
 
 /// A unit vector of the model's dimension: noise, and a little of the direction all faces share.
-fn synthetic_template(dice: &mut StdRng, dimension: usize) -> Result<Template, Error> {
+fn synthetic_template(dice: &mut StdRng, dimension: usize) -> anyhow::Result<Template> {
     let mut noise = Vec::with_capacity(dimension);
     for at in 0..dimension {
         // The sum of twelve uniform numbers is close to normal, with variance 1.
@@ -123,5 +144,5 @@ fn synthetic_template(dice: &mut StdRng, dimension: usize) -> Result<Template, E
         #[expect(clippy::cast_possible_truncation, reason = "templates are 32-bit floats")]
         noise.push((sum - 6.0 + common) as f32);
     }
-    Ok(Template::normalised(noise).map_err(anyhow::Error::new)?)
+    Ok(Template::normalised(noise)?)
 }

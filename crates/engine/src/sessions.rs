@@ -111,6 +111,8 @@ impl Engine {
             expires_at,
         };
         self.store.write(|tx| {
+            tx.ahead(|tx| tx.terminal(caller.terminal));
+            tx.ahead(|tx| tx.order(order));
             let terminal = tx.terminal(caller.terminal)?.ok_or(Rejected::terminal())?;
             if terminal.suspended {
                 return Err(Error::from(Rejected::TerminalSuspended));

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use jiff::civil::Date;
 use ledger::{Account, Purpose, Transfer};
 use payments::{Command, Event, Standing, settle_split};
@@ -14,6 +14,7 @@ use serde_json::json;
 use store::{DuePayment, MerchantRow, SettlementRow, SettlementState, Tx};
 use types::{Amount, Currency, MerchantId, PaymentId, SettlementId, Timestamp, TransferId};
 
+use crate::bills::first_moment;
 use crate::callers::{MerchantCaller, StaffCaller};
 use crate::engine::{Context, Engine, record};
 use crate::life::standing;
@@ -42,18 +43,26 @@ struct Sum {
 }
 
 impl Engine {
-    /// Settles everything that is due today, for every merchant. Run twice, it does nothing the second time.
+    /// Settles everything that is due today, for every merchant. Run twice, it does nothing the second time. A fault
+    /// about one merchant holds up no other.
     ///
     /// # Errors
-    /// An operating fault; what was settled before stays settled.
+    /// The first operating fault, after all merchants had their turn; what was settled stays settled.
     pub fn settle_due(&self, ctx: &mut Context<'_>, actor: &str) -> Result<Vec<SettlementView>, Error> {
         let today = self.business_date(ctx.now);
         let merchants = self.store.read(|tx| tx.merchants().map_err(Error::from))?;
         let mut ended = Vec::new();
+        let mut fault = None;
         for merchant in merchants {
-            ended.extend(self.settle_merchant(ctx, actor, &merchant, today)?);
+            match self.settle_merchant(ctx, actor, &merchant, today) {
+                Ok(views) => ended.extend(views),
+                Err(error) => {
+                    tracing::error!(?error, merchant = %merchant.id, "a merchant is not settled");
+                    fault = fault.or(Some(error));
+                }
+            }
         }
-        Ok(ended)
+        fault.map_or(Ok(ended), Err)
     }
 
     /// As [`Engine::settle_due`], asked for by staff.
@@ -69,14 +78,14 @@ impl Engine {
     }
 
     /// The business day of a moment.
-    pub(crate) fn business_date(&self, at: Timestamp) -> Date {
+    #[must_use]
+    pub fn business_date(&self, at: Timestamp) -> Date {
         at.to_zoned(self.time_zone.clone()).date()
     }
 
     /// The first moment of a business day.
     pub(crate) fn start_of(&self, date: Date) -> anyhow::Result<Timestamp> {
-        let start = date.to_zoned(self.time_zone.clone()).context("the start of a day")?;
-        Ok(start.timestamp())
+        first_moment(&self.time_zone, date)
     }
 
     fn settle_merchant(
@@ -237,11 +246,8 @@ fn settle_one(tx: &Tx<'_>, ctx: &mut Context<'_>, sum: &mut Sum, due: &DuePaymen
         return tx.leave_out(sum.settlement.id, due.id, reason).map_err(Error::from);
     }
     let command = Command::Settle { settlement: sum.settlement.id };
-    let event = match row.payment.decide(command, standing, ctx.now) {
-        Ok(Some(event)) => event,
-        // Settled, reversed or refunded in whole since it was listed.
-        Ok(None) | Err(_) => return Ok(()),
-    };
+    // Otherwise it was settled, reversed or refunded in whole since it was listed.
+    let Ok(Some(event)) = row.payment.decide(command, standing, ctx.now) else { return Ok(()) };
     let Event::Settled { settlement: _, net, fee } = &event else {
         unreachable!("a settlement settles");
     };

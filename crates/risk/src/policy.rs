@@ -289,10 +289,7 @@ impl Policy {
             (1..=60).contains(&self.webhooks.timeout_seconds),
             "webhooks.timeout_seconds lies between 1 and 60",
         )?;
-        require(
-            self.webhooks.retry_seconds.len() <= 100,
-            "webhooks.retry_seconds has at most 100 entries",
-        )?;
+        require(self.webhooks.retry_seconds.len() <= 100, "webhooks.retry_seconds has at most 100 entries")?;
         require(
             self.compensation.automatic_up_to_minor >= 0,
             "compensation.automatic_up_to_minor is not negative",

@@ -24,6 +24,8 @@ pub struct Settings {
     pub policies: PathBuf,
     /// Where data is made, one folder a scenario. Must hold none of these yet: nothing is ever deleted.
     pub folder: PathBuf,
+    /// Makes an empty PostgreSQL database for a scenario and returns its URL; none keeps the books in SQLite.
+    pub new_database: Option<fn() -> Result<String>>,
     /// Where the server listens: `127.0.0.1:0` takes any free port.
     pub listen: String,
     /// How many synthetic accounts instead of what the story says.

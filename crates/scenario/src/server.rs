@@ -29,10 +29,14 @@ pub struct Start {
     pub surety: PathBuf,
     /// The data folder; made by the server when it is missing.
     pub data: PathBuf,
+    /// A PostgreSQL database; none for SQLite in the data folder.
+    pub database: Option<String>,
     /// The models.
     pub models: PathBuf,
     /// The policy file; none for the one inside the binary.
     pub policy: Option<PathBuf>,
+    /// Where messages to payers are pushed; none pushes nothing.
+    pub push_gateway: Option<String>,
     /// Where to listen: `127.0.0.1:0` takes any free port.
     pub listen: String,
     /// Where the server's log goes.
@@ -45,6 +49,7 @@ pub struct Server {
     base_url: String,
     staff_key: String,
     data: PathBuf,
+    database: Option<String>,
     log: PathBuf,
 }
 
@@ -59,8 +64,12 @@ impl Server {
         let mut command = Command::new(&start.surety);
         command.arg("serve").arg("--data").arg(&start.data).arg("--models").arg(&start.models);
         command.arg("--listen").arg(&start.listen);
+        name_database(&mut command, start.database.as_deref());
         if let Some(policy) = &start.policy {
             command.arg("--policy").arg(policy);
+        }
+        if let Some(url) = &start.push_gateway {
+            command.arg("--push-gateway").arg(url);
         }
         let mut child = command
             .stdin(Stdio::null())
@@ -75,6 +84,7 @@ impl Server {
             base_url: String::new(),
             staff_key: String::new(),
             data: start.data.clone(),
+            database: start.database.clone(),
             log: start.log.clone(),
         };
         server.base_url = server.wait_until_listening(stdout)?;
@@ -114,6 +124,12 @@ impl Server {
     #[must_use]
     pub fn data(&self) -> &Path {
         &self.data
+    }
+
+    /// The PostgreSQL database, if it is one.
+    #[must_use]
+    pub fn database(&self) -> Option<&str> {
+        self.database.as_deref()
     }
 
     /// The bearer key of the operator's staff.
@@ -185,13 +201,20 @@ impl Drop for Server {
     }
 }
 
-/// Adds `accounts` synthetic accounts to a data folder whose server is not running.
+/// Adds `accounts` synthetic accounts to a data folder, and its database if that is another place, whose server is
+/// not running.
 ///
 /// # Errors
 /// When the command fails; with what it said.
-pub fn seed(surety: &Path, data: &Path, models: &Path, accounts: u32) -> Result<()> {
+pub fn seed(
+    surety: &Path,
+    (data, database): (&Path, Option<&str>),
+    models: &Path,
+    accounts: u32,
+) -> Result<()> {
     let mut command = Command::new(surety);
     command.arg("seed").arg("--data").arg(data).arg("--models").arg(models);
+    name_database(&mut command, database);
     command.arg("--accounts").arg(accounts.to_string());
     run(&mut command).map(drop)
 }
@@ -200,8 +223,19 @@ pub fn seed(surety: &Path, data: &Path, models: &Path, accounts: u32) -> Result<
 ///
 /// # Errors
 /// When they are not right; with what the command said.
-pub fn verify(surety: &Path, data: &Path) -> Result<String> {
-    run(Command::new(surety).arg("verify").arg("--data").arg(data))
+pub fn verify(surety: &Path, data: &Path, database: Option<&str>) -> Result<String> {
+    let mut command = Command::new(surety);
+    command.arg("verify").arg("--data").arg(data);
+    name_database(&mut command, database);
+    run(&mut command)
+}
+
+/// What the environment says of a database is not meant for us.
+fn name_database(command: &mut Command, database: Option<&str>) {
+    command.env_remove("SURETY_DATABASE");
+    if let Some(url) = database {
+        command.arg("--database").arg(url);
+    }
 }
 
 fn run(command: &mut Command) -> Result<String> {

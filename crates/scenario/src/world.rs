@@ -82,6 +82,7 @@ pub(crate) struct Tried {
 pub(crate) struct World<'a> {
     pub(crate) settings: &'a Settings,
     folder: PathBuf,
+    database: Option<String>,
     starts: u32,
     server: Option<(Server, Client)>,
     /// The rules in force.
@@ -105,9 +106,11 @@ impl<'a> World<'a> {
             bail!("{} is there already: a story needs a folder of its own", folder.display());
         }
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let database = settings.new_database.map(|new| new()).transpose()?;
         Ok(Self {
             settings,
             folder,
+            database,
             starts: 0,
             server: None,
             policy: String::new(),
@@ -127,13 +130,23 @@ impl<'a> World<'a> {
         self.folder.join("data")
     }
 
-    /// Puts synthetic accounts where the server will find them. They are made once a story and copied for each
-    /// scenario. Returns how long that took.
+    /// The PostgreSQL database, if it is one.
+    pub(crate) fn database(&self) -> Option<&str> {
+        self.database.as_deref()
+    }
+
+    /// Puts synthetic accounts where the server will find them. In SQLite they are made once a story and copied for
+    /// each scenario. Returns how long that took.
     pub(crate) fn seed(&self, accounts: u32) -> Result<Duration> {
         let begun = Instant::now();
+        let (surety, models) = (&self.settings.surety, &self.settings.models);
+        if self.database.is_some() {
+            server::seed(surety, (&self.data(), self.database()), models, accounts)?;
+            return Ok(begun.elapsed());
+        }
         let seeded = self.settings.folder.join(format!("seeded-{accounts}"));
         if !seeded.exists() {
-            server::seed(&self.settings.surety, &seeded, &self.settings.models, accounts)?;
+            server::seed(surety, (&seeded, None), models, accounts)?;
         }
         copy_folder(&seeded, &self.data())?;
         Ok(begun.elapsed())
@@ -156,8 +169,10 @@ impl<'a> World<'a> {
         let server = Server::start(&Start {
             surety: self.settings.surety.clone(),
             data: self.data(),
+            database: self.database.clone(),
             models: self.settings.models.clone(),
             policy: Some(policy),
+            push_gateway: None,
             listen: self.settings.listen.clone(),
             log: self.folder.join(format!("server-{}.log", self.starts)),
         })?;

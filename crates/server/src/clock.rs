@@ -5,7 +5,7 @@ use types::Timestamp;
 
 /// The time, to the microsecond: what the database keeps.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_microsecond(now.as_microsecond())
         .expect("the clock shows a time that timestamps can hold")

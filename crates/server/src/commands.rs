@@ -16,6 +16,7 @@ use crate::clock;
 mod bench;
 mod demo;
 mod enrol;
+mod reconcile;
 mod seed;
 mod serve;
 mod verify;
@@ -41,6 +42,8 @@ enum Command {
     Enrol(enrol::Enrol),
     /// Prove the books, debits, disputes and decisions from the records alone.
     Verify(verify::Verify),
+    // Its own words are longer.
+    Reconcile(reconcile::Reconcile),
     /// Add synthetic accounts with synthetic faces, so that searches have company.
     Seed(seed::Seed),
     /// Print the OpenAPI document of the HTTP interface.
@@ -125,6 +128,7 @@ impl Surety {
             Command::Demo(demo) => demo.run(),
             Command::Enrol(enrol) => enrol.run(),
             Command::Verify(verify) => verify.run(),
+            Command::Reconcile(reconcile) => Ok(reconcile.run()),
             Command::Seed(seed) => seed.run(),
             Command::Openapi => {
                 say(&crate::http::openapi().to_pretty_json().context("writing the OpenAPI document")?)?;

@@ -7,6 +7,7 @@
 mod clock;
 mod commands;
 mod http;
+mod jobs;
 
 use std::process::ExitCode;
 

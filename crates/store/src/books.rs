@@ -69,6 +69,21 @@ impl Tx<'_> {
     pub fn apply(&self, commands: &[Command], now: Timestamp) -> Result<bool, PostError> {
         let needs = needs(commands);
         let mut rows = Rows::default();
+        let begun = |id: &TransferId| {
+            let begins = |command: &Command| matches!(command, Command::Hold { transfer, expires_at: _ } if transfer.id == *id);
+            commands.iter().any(begins)
+        };
+        if needs.holds.iter().all(begun) {
+            // No hold is known yet, so all the rest is.
+            for id in &needs.holds {
+                rows.holds.insert(*id, None);
+                self.ahead(|tx| tx.hold(*id));
+            }
+            for (code, keys) in by_currency(&needs.balances(&rows.holds)) {
+                self.ahead(|tx| tx.load_balances(code, &keys));
+            }
+            self.ahead(|tx| tx.entries_of(&needs.entries));
+        }
         for id in &needs.holds {
             rows.holds.insert(*id, self.hold(*id)?);
         }
@@ -86,21 +101,12 @@ impl Tx<'_> {
 
     /// The balances of these keys, locked in one order by everybody: by currency, then by account.
     fn lock_balances(&self, keys: &BTreeSet<BalanceKey>) -> Result<BTreeMap<BalanceKey, Balance>> {
-        let mut accounts: BTreeMap<&str, Vec<BalanceKey>> = BTreeMap::new();
-        for key in keys {
-            accounts.entry(key.currency.code()).or_default().push(*key);
-        }
         let mut found = BTreeMap::new();
-        for (code, keys) in accounts {
-            let sql = format!(
-                "SELECT * FROM balances WHERE currency = ?1 AND account IN ({}) ORDER BY account",
-                placeholders(2, keys.len())
-            );
-            let values: Vec<Value> =
-                std::iter::once(code.into()).chain(keys.iter().map(|key| text(key.account))).collect();
-            let load = || self.all_locked(&sql, &values, |row| Ok((read_key(row)?, read_balance(row)?)));
-            let mut rows = load()?;
+        for (code, keys) in by_currency(keys) {
+            let mut rows = self.load_balances(code, &keys)?;
             if rows.len() < keys.len() {
+                // What was read meanwhile was read before these were locked.
+                self.forget_ahead()?;
                 // A row that is not there cannot be locked: two first payments would each start from zero.
                 for key in &keys {
                     self.execute(
@@ -109,11 +115,22 @@ impl Tx<'_> {
                         &[text(key.account), text(key.currency)],
                     )?;
                 }
-                rows = load()?;
+                rows = self.load_balances(code, &keys)?;
             }
             found.extend(rows);
         }
         Ok(found)
+    }
+
+    /// Those of these balances of one currency that are there, locked.
+    fn load_balances(&self, code: &str, keys: &[BalanceKey]) -> Result<Vec<(BalanceKey, Balance)>> {
+        let sql = format!(
+            "SELECT * FROM balances WHERE currency = ?1 AND account IN ({}) ORDER BY account",
+            placeholders(2, keys.len())
+        );
+        let values: Vec<Value> =
+            std::iter::once(code.into()).chain(keys.iter().map(|key| text(key.account))).collect();
+        self.all_locked(&sql, &values, |row| Ok((read_key(row)?, read_balance(row)?)))
     }
 
     /// The entries under these ids; `None` for an id that is not in the books.
@@ -220,6 +237,15 @@ impl Tx<'_> {
             |row| row.parse("id"),
         )
     }
+}
+
+/// By the currency's code, in order.
+fn by_currency(keys: &BTreeSet<BalanceKey>) -> BTreeMap<&'static str, Vec<BalanceKey>> {
+    let mut accounts: BTreeMap<&str, Vec<BalanceKey>> = BTreeMap::new();
+    for key in keys {
+        accounts.entry(key.currency.code()).or_default().push(*key);
+    }
+    accounts
 }
 
 /// `?first, ?first+1, ...`, as many as `count`.

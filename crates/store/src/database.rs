@@ -14,9 +14,11 @@ mod migrations;
 mod pool;
 mod postgres;
 mod sqlite;
+mod tally;
 mod tx;
 
 pub use fault::{Unavailable, is_unavailable};
+pub use tally::{Tally, Use};
 pub use tx::Tx;
 
 use self::pool::Pool;
@@ -74,6 +76,15 @@ impl Store {
         }
     }
 
+    /// How many commits this store made on SQLite, where several transactions share one; none on PostgreSQL.
+    #[must_use]
+    pub fn commits(&self) -> usize {
+        match &self.backend {
+            Backend::Sqlite(file) => file.commits(),
+            Backend::Postgres(_) => 0,
+        }
+    }
+
     /// Runs `work` on one consistent state of the database, without waiting for writers.
     ///
     /// # Errors
@@ -105,10 +116,6 @@ impl Store {
 
     pub(crate) fn coming(&self) -> usize {
         self.file().coming()
-    }
-
-    pub(crate) fn commits(&self) -> usize {
-        self.file().commits()
     }
 
     pub(crate) fn limit_pages(&self, pages: Option<u32>) {

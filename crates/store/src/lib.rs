@@ -23,7 +23,7 @@ mod value;
 
 pub use bills::{BillLineKind, BillLineRow, BilledOrder};
 pub use books::PostError;
-pub use database::{Store, Tx, Unavailable, is_unavailable};
+pub use database::{Store, Tally, Tx, Unavailable, Use, is_unavailable};
 pub use devices::{ConfirmationRow, MessageRow, TraceRow};
 pub use disputes::{DisputeRow, EvidenceRow};
 pub use merchants::{KeyRow, MerchantRow, Scope, TerminalRow, WebhookRow};

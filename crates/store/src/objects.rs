@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use types::CaptureId;
 
+use crate::Unavailable;
+
 /// The folder captures lie in. What lies there is sealed before it comes here.
 pub struct Objects {
     folder: PathBuf,
@@ -39,7 +41,10 @@ impl Objects {
         if written.is_err() && partial.exists() {
             fs::remove_file(&partial).with_context(|| format!("deleting {}", partial.display()))?;
         }
-        written.with_context(|| format!("storing {}", path.display()))
+        // The disk is full, or is not there: as with the database, trying again later is right.
+        written
+            .map_err(|error| Unavailable(error.to_string()))
+            .with_context(|| format!("storing {}", path.display()))
     }
 
     /// A stored frame; `None` when it was deleted or never stored.

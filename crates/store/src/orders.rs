@@ -146,6 +146,18 @@ impl Tx<'_> {
         self.first_locked("SELECT * FROM orders WHERE id = ?1", &[text(id)], read_order)
     }
 
+    /// The order an attempt is to pay, if there is one.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn order_of_session(&self, session: SessionId) -> Result<Option<OrderRow>> {
+        self.first_locked(
+            "SELECT * FROM orders WHERE id = (SELECT order_id FROM sessions WHERE id = ?1)",
+            &[text(session)],
+            read_order,
+        )
+    }
+
     /// The order under the merchant's own number, if there is one.
     ///
     /// # Errors

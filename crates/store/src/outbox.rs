@@ -1,11 +1,20 @@
 //! The outbox: what leaves for somebody else's machine, in order for each recipient, at least once.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use serde_json::json;
 use types::{DeliveryId, Timestamp};
 
 use crate::value::{Row, text};
 use crate::{MessageRow, Tx};
+
+/// The recipients `w` for whom something waits, from `?1` on as long as they begin with it. It jumps from one to the
+/// next, so that it costs the same however much waits for each.
+const WAITING: &str = "WITH RECURSIVE w(recipient) AS (
+        SELECT min(recipient) FROM outbox WHERE state = 'waiting' AND recipient >= ?1
+        UNION ALL
+        SELECT (SELECT min(o.recipient) FROM outbox o WHERE o.state = 'waiting' AND o.recipient > w.recipient) FROM w
+        WHERE substr(w.recipient, 1, length(?1)) = ?1
+    )";
 
 /// What became of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,20 +107,42 @@ impl Tx<'_> {
         )
     }
 
-    /// Recipients for whom something waits, whose time has come and to whom nobody is sending; the longest due
-    /// first, at most `limit`.
+    /// Recipients whose name begins with `prefix`, for whom something waits, whose time has come and to whom nobody is
+    /// sending; the longest due first, at most `limit`.
     ///
     /// # Errors
     /// The database fails.
-    pub fn due_recipients(&self, now: Timestamp, limit: u32) -> Result<Vec<String>> {
+    pub fn due_recipients(&self, prefix: &str, now: Timestamp, limit: u32) -> Result<Vec<String>> {
         self.all(
-            "SELECT w.recipient FROM (SELECT DISTINCT recipient FROM outbox WHERE state = 'waiting') AS w
-             LEFT JOIN outbox_recipients r ON r.recipient = w.recipient
-             WHERE r.recipient IS NULL OR (r.next_at <= ?1 AND r.leased_until <= ?1)
-             ORDER BY coalesce(r.next_at, 0), w.recipient LIMIT ?2",
-            &[now.into(), limit.into()],
+            &format!(
+                "{WAITING} SELECT w.recipient FROM w LEFT JOIN outbox_recipients r ON r.recipient = w.recipient
+                 WHERE substr(w.recipient, 1, length(?1)) = ?1
+                   AND (r.recipient IS NULL OR (r.next_at <= ?2 AND r.leased_until <= ?2))
+                 ORDER BY coalesce(r.next_at, 0), w.recipient LIMIT ?3"
+            ),
+            &[prefix.into(), now.into(), limit.into()],
             |row| row.string("recipient"),
         )
+    }
+
+    /// How many deliveries wait, and since when the oldest does.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn backlog(&self) -> Result<(u64, Option<Timestamp>)> {
+        let waiting = self.all("SELECT count(*) AS n FROM outbox WHERE state = 'waiting'", &[], |row| {
+            u64::try_from(row.integer("n")?).context("a count")
+        })?;
+        let oldest = self.all(
+            &format!(
+                "{WAITING} SELECT min((SELECT o.created_at FROM outbox o
+                 WHERE o.recipient = w.recipient AND o.state = 'waiting' ORDER BY o.seq LIMIT 1)) AS at
+                 FROM w WHERE w.recipient >= ?1"
+            ),
+            &["".into()],
+            |row| row.optional_time("at"),
+        )?;
+        Ok((waiting.into_iter().sum(), oldest.into_iter().flatten().next()))
     }
 
     /// Takes a recipient until `until`, so that nobody else sends to it; `false` when somebody else has it or its
@@ -130,6 +161,41 @@ impl Tx<'_> {
             &[recipient.into(), now.into(), until.into()],
         )?;
         Ok(taken == 1)
+    }
+
+    /// Until when somebody has the recipient; nobody else changes that before this transaction ends.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn leased_until(&self, recipient: &str) -> Result<Option<Timestamp>> {
+        self.first_locked(
+            "SELECT leased_until FROM outbox_recipients WHERE recipient = ?1",
+            &[recipient.into()],
+            |row| row.time("leased_until"),
+        )
+    }
+
+    /// Keeps a recipient that was taken.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn keep_recipient(&self, recipient: &str, until: Timestamp) -> Result<()> {
+        self.execute_one(
+            "UPDATE outbox_recipients SET leased_until = ?2 WHERE recipient = ?1",
+            &[recipient.into(), until.into()],
+        )
+    }
+
+    /// Makes a recipient due now, also one whose next attempt is far off. Whoever has it keeps it.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn hurry_recipient(&self, recipient: &str, now: Timestamp) -> Result<()> {
+        self.execute(
+            "UPDATE outbox_recipients SET next_at = ?2 WHERE recipient = ?1 AND next_at > ?2",
+            &[recipient.into(), now.into()],
+        )
+        .map(drop)
     }
 
     /// Gives a recipient free, to be tried again from `next_at` on.

@@ -167,6 +167,23 @@ impl Tx<'_> {
         )
     }
 
+    /// The settlements a merchant has of a business day, each with what left for the bank, if it did.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn settlements_on(
+        &self,
+        merchant: MerchantId,
+        date: &str,
+    ) -> Result<Vec<(SettlementRow, Option<i64>)>> {
+        self.all(
+            "SELECT s.*, e.minor AS paid_out_minor FROM settlements s LEFT JOIN entries e ON e.id = s.payout_id
+             WHERE s.merchant_id = ?1 AND s.date = ?2 ORDER BY s.currency",
+            &[text(merchant), date.into()],
+            |row| Ok((read_settlement(row)?, row.optional_integer("paid_out_minor")?)),
+        )
+    }
+
     /// Every settlement, oldest first.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use types::{Amount, GeoPoint, Timestamp};
 type Fault = Box<dyn std::error::Error + Sync + Send>;
 
 /// A parameter of a statement.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value {
     Text(String),
     Integer(i64),

@@ -16,8 +16,8 @@ mod template;
 pub use amount::{Amount, AmountError, Currency};
 pub use digest::{Digest, DigestError};
 pub use id::{
-    AlertId, CaptureId, ConfirmationId, ConsentId, DeliveryId, DisputeId, EnrolmentId, EventId, IdError, KeyId,
-    MerchantId, MessageId, OrderId, PayerId, PaymentId, RefundId, SessionId, SettlementId, TemplateId,
+    AlertId, CaptureId, ConfirmationId, ConsentId, DeliveryId, DisputeId, EnrolmentId, EventId, IdError,
+    KeyId, MerchantId, MessageId, OrderId, PayerId, PaymentId, RefundId, SessionId, SettlementId, TemplateId,
     TerminalId, TransferId,
 };
 pub use jiff::{SignedDuration, Timestamp};

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use api::{
-    Capture, CaptureMode, Check, ConfirmAnswer, MessageList, NewOrder, NewSession, NewSessionReply, OrderState, OrderView,
-    PaymentView, SessionView, Stage, StepUp,
+    Capture, CaptureMode, Check, ConfirmAnswer, MessageList, NewOrder, NewSession, NewSessionReply,
+    OrderState, OrderView, PaymentView, SessionView, Stage, StepUp,
 };
 use serde_json::Value;
 
@@ -136,7 +136,10 @@ pub(super) fn answers_truly(world: &mut World<'_>, args: &Args<'_>) -> Result<Ve
     let end = &world.attempt()?.stage;
     match end {
         Stage::Approved { payment_id: _, payer_name: _ } => Ok(told),
-        Stage::AwaitingCapture | Stage::AwaitingCheck { ask: _, repeated: _ } | Stage::Refused { .. } | Stage::Expired => {
+        Stage::AwaitingCapture
+        | Stage::AwaitingCheck { ask: _, repeated: _ }
+        | Stage::Refused { .. }
+        | Stage::Expired => {
             bail!("not approved after {}; {}", told.join("; "), describe(end))
         }
     }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Subcommand;
 
+mod ledger;
 mod pay;
 
 /// Measure, and say what was measured.
@@ -12,12 +13,15 @@ mod pay;
 pub(crate) enum Bench {
     /// Time from a capture received to its decision, split by stage, beside a Python pipeline on the same pictures.
     Pay(pay::Pay),
+    /// Payments and transfers a second on SQLite and PostgreSQL, beside the disk, a plain insert and pgbench.
+    Ledger(ledger::Ledger),
 }
 
 impl Bench {
     pub(crate) fn run(self) -> Result<ExitCode> {
         match self {
             Self::Pay(pay) => pay.run(),
+            Self::Ledger(ledger) => ledger.run(),
         }
     }
 }

@@ -59,6 +59,7 @@ impl Demo {
             samples: self.samples,
             policies,
             folder: self.data,
+            new_database: None,
             listen: if self.once { "127.0.0.1:0".to_owned() } else { self.listen.to_string() },
             accounts_override: self.accounts,
         };

@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{Folders, say};
 use crate::http;
+use crate::jobs::Jobs;
 
 /// Take payments: serve the HTTP interface on one address.
 ///
@@ -31,7 +32,9 @@ pub(crate) struct Serve {
 impl Serve {
     pub(crate) fn run(self) -> Result<ExitCode> {
         let filter = EnvFilter::try_new(&self.log).context("reading --log")?;
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).json().init();
+        // A log that cannot be written, on a full disk for one, must not stop payments: its complaint would panic.
+        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).json();
+        log.log_internal_errors(false).init();
         let (_installation, engine) = self.folders.open()?;
         let health = engine.health()?;
         tracing::info!(enrolled = health.enrolled, liveness = health.liveness, "engine ready");
@@ -52,9 +55,16 @@ impl Serve {
         let listener =
             TcpListener::bind(self.listen).await.with_context(|| format!("listening on {}", self.listen))?;
         let address = listener.local_addr().context("reading the address")?;
-        let app = http::router(engine)?;
+        let app = http::router(Arc::clone(&engine))?;
+        let jobs = Jobs::start(&engine)?;
+        let stop = jobs.stop();
+        let stopped = async move {
+            stopped().await;
+            stop.ask();
+        };
         say(&format!("listening on http://{address}"))?;
-        axum::serve(listener, app).with_graceful_shutdown(stopped()).await.context("serving")?;
+        axum::serve(listener, app).with_graceful_shutdown(stopped).await.context("serving")?;
+        jobs.finish();
         tracing::info!("stopped");
         Ok(())
     }

@@ -66,7 +66,7 @@ fn the_checksum_is_the_one_of_png() {
 fn pictures_that_are_none_debit_nobody() {
     let fixture = Fixture::new();
     let good = picture("studio_posture");
-    let before = Dump::of(fixture.server.data());
+    let before = Dump::of(&fixture.server);
     let session = &fixture.open.session;
     let capture = format!("/v1/capture-sessions/{}/capture", session.session_id);
     let send = |client: &scenario::Client, path: &str, body: &serde_json::Value, what: &str| {
@@ -87,13 +87,13 @@ fn pictures_that_are_none_debit_nobody() {
         send(&fixture.payer, "/v1/me/enrolments", &body, what);
         fixture.assert_alive(what);
     }
-    before.assert_same(&Dump::of(fixture.server.data()), "a bad picture");
+    before.assert_same(&Dump::of(&fixture.server), "a bad picture");
 }
 
 #[test]
 fn pictures_of_several_people_or_of_nobody_debit_nobody() {
     let fixture = Fixture::new();
-    let before = Dump::of(fixture.server.data());
+    let before = Dump::of(&fixture.server);
     let of = |face: &str, name: &str| {
         STANDARD.encode(std::fs::read(samples().join(face).join(format!("{name}.jpg"))).unwrap())
     };
@@ -112,7 +112,7 @@ fn pictures_of_several_people_or_of_nobody_debit_nobody() {
         "frames_unlike",
     );
     check(&[of("P001", "emotions_sheet")], "one person many times", "several_faces");
-    before.assert_same(&Dump::of(fixture.server.data()), "a picture of several people");
+    before.assert_same(&Dump::of(&fixture.server), "a picture of several people");
 }
 
 /// A frame of the payer and one of a stranger who resembles her: their mean may be like enough, but one of the
@@ -130,7 +130,11 @@ fn frames_of_two_people_never_pay_by_face_alone() {
         let sent = api::Capture { nonce: session.nonce.clone(), frames };
         let view: Result<api::SessionView, _> = fixture.terminal.post(&path, &sent);
         match view {
-            Ok(view) => assert_eq!(view.state, api::Stage::AwaitingCheck { ask: api::Check::Pin, repeated: false }, "{other}"),
+            Ok(view) => assert_eq!(
+                view.state,
+                api::Stage::AwaitingCheck { ask: api::Check::Pin, repeated: false },
+                "{other}"
+            ),
             Err(error) => assert_eq!(error.code(), Some("frames_unlike"), "{other}: {error}"),
         }
     }

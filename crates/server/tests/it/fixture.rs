@@ -17,6 +17,8 @@ use types::{
     TerminalId, TransferId,
 };
 
+use crate::database::{new_database, on_postgres};
+
 pub(crate) const PHONE: &str = "+8613700010311";
 pub(crate) const PIN: &str = "918204";
 const FACE: &str = "P001";
@@ -91,21 +93,24 @@ pub(crate) struct Setup {
     /// The text of a policy instead of the default.
     pub(crate) policy: Option<String>,
     pub(crate) reserve_fen: i64,
+    pub(crate) push_gateway: Option<String>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { models: models(), policy: None, reserve_fen: 1_000_000 }
+        Self { models: models(), policy: None, reserve_fen: 1_000_000, push_gateway: None }
     }
 }
 
-/// A server on any free port, with its data below `folder`.
+/// A server on any free port, with its data below `folder`, on the database that the tests run on.
 pub(crate) fn start(folder: &Path, models: &Path) -> Start {
     Start {
         surety: env!("CARGO_BIN_EXE_surety").into(),
         data: folder.join("data"),
+        database: on_postgres().then(|| new_database().unwrap()),
         models: models.to_owned(),
         policy: None,
+        push_gateway: None,
         listen: "127.0.0.1:0".to_owned(),
         log: folder.join("server.log"),
     }
@@ -123,7 +128,9 @@ impl Fixture {
             std::fs::write(&path, text).unwrap();
             path
         });
-        let server = Server::start(&Start { policy, ..start(folder.path(), &setup.models) }).unwrap();
+        let push_gateway = setup.push_gateway.clone();
+        let server =
+            Server::start(&Start { policy, push_gateway, ..start(folder.path(), &setup.models) }).unwrap();
         let anybody = server.client();
         let staff = anybody.with_key(server.staff_key());
 
@@ -135,7 +142,7 @@ impl Fixture {
         let person: NewPayerReply = anybody.post("/v1/payers", &new_payer(PHONE)).unwrap();
         let (merchant, terminal) = (anybody.with_key(&shop.api_key), anybody.with_key(&till.api_key));
         let payer = anybody.with_key(&person.device_key);
-        fund(&staff, person.payer_id, setup.reserve_fen);
+        fund(&staff, person.payer_id, setup.reserve_fen, 50_000);
 
         enrol(&payer, true);
         let paid = attempt(&merchant, &terminal, till.terminal_id, "paid");
@@ -144,7 +151,7 @@ impl Fixture {
         let dispute: DisputeView =
             payer.post(&format!("/v1/me/payments/{payment_id}/not-me"), &not_me).unwrap();
         let (enrolment_id, enrolment_code) = enrol(&payer, false);
-        let open = attempt(&merchant, &terminal, till.terminal_id, "open");
+        let open = attempt_at(&merchant, &terminal, &open_order(till.terminal_id));
         Self {
             server,
             _folder: folder,
@@ -165,11 +172,24 @@ impl Fixture {
         }
     }
 
+    /// The books are right.
+    pub(crate) fn verify(&self) {
+        verify(&self.server);
+    }
+
     /// The process is there and well.
     pub(crate) fn assert_alive(&self, after: &str) {
         let _: serde_json::Value =
             self.anybody.get("/health").unwrap_or_else(|e| panic!("after {after}: {e}"));
     }
+}
+
+/// The books are right, says `surety verify`.
+#[track_caller]
+pub(crate) fn verify(server: &Server) {
+    let surety = Path::new(env!("CARGO_BIN_EXE_surety"));
+    let told = scenario::verify(surety, server.data(), server.database()).unwrap();
+    assert!(!told.contains("WRONG"), "{told}");
 }
 
 pub(crate) fn new_payer(phone: &str) -> NewPayer {
@@ -182,14 +202,14 @@ pub(crate) fn new_payer(phone: &str) -> NewPayer {
     }
 }
 
-fn fund(staff: &Client, payer: PayerId, reserve_fen: i64) {
+pub(crate) fn fund(staff: &Client, payer: PayerId, reserve_fen: i64, payer_fen: i64) {
     let reserve = Funding { transfer_id: transfer(1), amount: yuan(reserve_fen) };
     let _: Amount = staff.post("/v1/reserve/fundings", &reserve).unwrap();
-    let top_up = Funding { transfer_id: transfer(2), amount: yuan(50_000) };
+    let top_up = Funding { transfer_id: transfer(2), amount: yuan(payer_fen) };
     let _: Amount = staff.post(&format!("/v1/payers/{payer}/top-ups"), &top_up).unwrap();
 }
 
-fn enrol(payer: &Client, confirm: bool) -> (EnrolmentId, String) {
+pub(crate) fn enrol(payer: &Client, confirm: bool) -> (EnrolmentId, String) {
     let text: ConsentText = payer.get("/v1/consent-text").unwrap();
     let _: serde_json::Value = payer.post("/v1/me/consent", &Consent { version: text.version }).unwrap();
     let pictures = NewEnrolment { frames: vec![picture("studio_portrait"), picture("amateur_posture")] };
@@ -214,13 +234,23 @@ pub(crate) fn new_order(terminal_id: TerminalId, number: &str) -> NewOrder {
     }
 }
 
+/// Of another amount than was just paid, so that it does not look like the same purchase again.
+pub(crate) fn open_order(terminal_id: TerminalId) -> NewOrder {
+    NewOrder { amount: yuan(2_500), ..new_order(terminal_id, "open") }
+}
+
 pub(crate) fn attempt(
     merchant: &Client,
     terminal: &Client,
     terminal_id: TerminalId,
     number: &str,
 ) -> Attempt {
-    let order: OrderView = merchant.post("/v1/orders", &new_order(terminal_id, number)).unwrap();
+    attempt_at(merchant, terminal, &new_order(terminal_id, number))
+}
+
+/// An order, and an attempt to pay it.
+pub(crate) fn attempt_at(merchant: &Client, terminal: &Client, order: &NewOrder) -> Attempt {
+    let order: OrderView = merchant.post("/v1/orders", order).unwrap();
     let order_id = order.order_id;
     let session: NewSessionReply = terminal.post("/v1/capture-sessions", &NewSession { order_id }).unwrap();
     Attempt { order_id, session }
@@ -249,7 +279,7 @@ pub(crate) fn answer_all(terminal: &Client, attempt: &Attempt) -> Result<Stage, 
     Ok(view.state)
 }
 
-fn pay(terminal: &Client, attempt: &Attempt) -> PaymentId {
+pub(crate) fn pay(terminal: &Client, attempt: &Attempt) -> PaymentId {
     match answer_all(terminal, attempt).unwrap() {
         Stage::Approved { payment_id, payer_name: _ } => payment_id,
         other @ (Stage::AwaitingCapture

@@ -69,8 +69,8 @@ fn existing(fixture: &Fixture, folder: &str) -> String {
         "enrolments" => fixture.enrolment_id.to_string(),
         "payments" => fixture.payment_id.to_string(),
         "disputes" => fixture.dispute_id.to_string(),
-        // No question was put to the payer's device: a well-formed id of none.
-        "confirmations" => unknown(folder),
+        // No question was put to the payer's device, nothing was settled, no webhook is set: well-formed ids of none.
+        "confirmations" | "settlements" | "deliveries" => unknown(folder),
         other => panic!("whose ids stand in /{other}/?"),
     }
 }
@@ -86,6 +86,8 @@ pub(crate) fn unknown(folder: &str) -> String {
         "payments" => "pay",
         "disputes" => "dis",
         "confirmations" => "cnf",
+        "settlements" => "stl",
+        "deliveries" => "dlv",
         other => panic!("whose ids stand in /{other}/?"),
     };
     format!("{prefix}_0192f0c1aaaa7aaaaaaaaaaaaaaaaaaa")
@@ -103,11 +105,16 @@ fn post_empty(path: &'static str, roles: &'static [Role]) -> Operation {
     Operation { method: "POST", path, roles, body: None, optional: &[] }
 }
 
+fn put(path: &'static str, roles: &'static [Role], body: Value) -> Operation {
+    Operation { method: "PUT", path, roles, body: Some(body), optional: &[] }
+}
+
 /// The whole interface. A test holds it against the document that the server serves.
 pub(crate) fn all(fixture: &Fixture) -> Vec<Operation> {
     let mut operations = public();
     operations.extend(staff());
     operations.extend(shop(fixture));
+    operations.extend(shop_money());
     operations.extend(payer(fixture));
     operations
 }
@@ -139,6 +146,12 @@ fn staff() -> Vec<Operation> {
         post("/v1/disputes/{}/recovery", STAFF, json!({ "transfer_id": transfer(78) })),
         post_empty("/v1/disputes/{}/close", STAFF),
         get("/v1/capture-sessions/{}/decisions?purpose=dispute", STAFF),
+        put("/v1/merchants/{}/terms", STAFF, json!({ "settle_after_days": 1, "fee_bps": 60 })),
+        put("/v1/merchants/{}/webhook", STAFF, json!({ "url": "http://127.0.0.1:9/nobody" })),
+        post_empty("/v1/settlement-runs", STAFF),
+        post("/v1/settlements/{}/payout", STAFF, json!({ "transfer_id": transfer(79) })),
+        get("/v1/deliveries?state=dead", STAFF),
+        post_empty("/v1/deliveries/{}/resend", STAFF),
     ]
 }
 
@@ -149,15 +162,36 @@ fn shop(fixture: &Fixture) -> Vec<Operation> {
     let nonce = &fixture.open.session.nonce;
     let step_up = json!({ "nonce": nonce, "check": "pin", "answer": "000000" });
     vec![
-        post("/v1/orders", MERCHANT, json!(new_order(fixture.terminal_id, "new"))),
+        Operation {
+            optional: &["capture"],
+            ..post("/v1/orders", MERCHANT, json!(new_order(fixture.terminal_id, "new")))
+        },
+        get("/v1/orders?out_trade_no=paid", MERCHANT),
+        post("/v1/reversals", MERCHANT, json!({ "out_trade_no": "open" })),
         get("/v1/orders/{}", EITHER),
         post_empty("/v1/orders/{}/reverse", EITHER),
-        get("/v1/merchant/balances", MERCHANT),
         post("/v1/disputes/{}/statement", MERCHANT, json!({ "stance": "contest", "text": "it was her" })),
         post("/v1/capture-sessions", TERMINAL, json!({ "order_id": fixture.open.order_id })),
         post("/v1/capture-sessions/{}/capture", TERMINAL, json!(capture(&fixture.open))),
         Operation { optional: &["answer"], ..post("/v1/capture-sessions/{}/step-up", TERMINAL, step_up) },
         get("/v1/capture-sessions/{}", TERMINAL),
+    ]
+}
+
+/// What a merchant does with payments and its money.
+fn shop_money() -> Vec<Operation> {
+    const MERCHANT: &[Role] = &[Role::Merchant];
+    let refund = json!({ "out_refund_no": "r1", "amount": yuan(100), "reason": "cold soup" });
+    vec![
+        get("/v1/payments/{}", MERCHANT),
+        post("/v1/payments/{}/capture", MERCHANT, json!({ "amount": yuan(100) })),
+        post_empty("/v1/payments/{}/void", MERCHANT),
+        post("/v1/payments/{}/refunds", MERCHANT, refund),
+        get("/v1/merchant/balances", MERCHANT),
+        get("/v1/merchant/settlements", MERCHANT),
+        get("/v1/merchant/bill?date=2025-01-02", MERCHANT),
+        get("/v1/merchant/bill.csv?date=2025-01-02", MERCHANT),
+        get("/v1/merchant/deliveries?state=dead", MERCHANT),
     ]
 }
 

@@ -64,7 +64,11 @@ impl Question {
 #[test]
 fn yes_on_the_own_device_pays() {
     let question = question();
-    assert_eq!(question.ask(), Stage::AwaitingCheck { ask: Check::OwnDevice, repeated: false }, "nobody answered yet");
+    assert_eq!(
+        question.ask(),
+        Stage::AwaitingCheck { ask: Check::OwnDevice, repeated: false },
+        "nobody answered yet"
+    );
     question.answer(true).unwrap();
     question.answer(true).unwrap();
     assert_eq!(question.answer(false), Err("confirmation_answered".to_owned()));

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use scenario::{Event, Settings, play};
 
+use crate::database::{new_database, on_postgres};
 use crate::fixture::{models, samples, workspace};
 
 fn check(story: &str, accounts_override: Option<u32>) {
@@ -14,6 +15,7 @@ fn check(story: &str, accounts_override: Option<u32>) {
         samples: samples(),
         policies: workspace().join("policy"),
         folder: folder.path().to_owned(),
+        new_database: on_postgres().then_some(new_database),
         listen: "127.0.0.1:0".to_owned(),
         accounts_override,
     };
@@ -46,6 +48,11 @@ fn never_enabled() {
 #[test]
 fn lost_answer() {
     check("lost-answer.feature", None);
+}
+
+#[test]
+fn charged_twice() {
+    check("charged-twice.feature", None);
 }
 
 #[test]

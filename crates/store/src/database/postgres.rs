@@ -1,11 +1,12 @@
 //! One connection to PostgreSQL, and a transaction on it.
 //!
 //! Writes whose result nobody needs at once are sent without waiting for their answer and looked at before the
-//! next read or the commit: a use case then costs about as many round trips as it has reads.
+//! next read or the commit. Reads that are known to come are asked for ahead, several at once. A use case then
+//! costs about as many round trips as it has questions that depend on earlier answers.
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, NoTls, Row, Statement};
 
 use super::fault::{Remedy, Unavailable, of_postgres, remedy};
+use super::tally;
 use crate::value::Value;
 
 /// Waiting is bounded, and a commit is on disk before it is answered, whatever the
@@ -110,11 +112,23 @@ struct Later {
     one_row: bool,
 }
 
+type Rows = Pin<Box<dyn Future<Output = Result<Vec<Row>, tokio_postgres::Error>>>>;
+
+/// A query that was sent before it was asked.
+struct Ahead {
+    sql: String,
+    values: Vec<Value>,
+    rows: Rows,
+}
+
 /// A transaction on a connection.
 pub(super) struct PgTx<'a> {
     connection: &'a PgConnection,
     writes: bool,
     later: RefCell<Vec<Later>>,
+    ahead: RefCell<VecDeque<Ahead>>,
+    /// Are queries only sent, to be asked again when their answers are needed?
+    only_sending: Cell<bool>,
     /// What could help after the first statement that failed.
     failure: Cell<Option<Remedy>>,
 }
@@ -122,7 +136,15 @@ pub(super) struct PgTx<'a> {
 impl<'a> PgTx<'a> {
     /// Begins; the server hears of it with the first statement.
     pub(super) fn begin(connection: &'a PgConnection, writes: bool) -> Self {
-        let transaction = Self { connection, writes, later: RefCell::default(), failure: Cell::new(None) };
+        tally::transaction(writes);
+        let transaction = Self {
+            connection,
+            writes,
+            later: RefCell::default(),
+            ahead: RefCell::default(),
+            only_sending: Cell::new(false),
+            failure: Cell::new(None),
+        };
         let sql = if writes {
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
         } else {
@@ -144,7 +166,16 @@ impl<'a> PgTx<'a> {
     /// # Panics
     /// When a statement that must change one row changed another number: nothing is committed then.
     pub(super) fn commit(&self) -> Result<()> {
-        self.settle()?;
+        self.forget_ahead()?;
+        // An insert that does not insert fails, and the server then takes COMMIT for ROLLBACK; what else must change
+        // one row is looked at before.
+        let inserts =
+            |sql: &str| sql.starts_with("INSERT") && sql.contains("VALUES") && !sql.contains("ON CONFLICT");
+        let certain = |later: &Later| !later.one_row || inserts(&later.sql);
+        if self.failure.get().is_some() || !self.later.borrow().iter().all(certain) {
+            tally::wait();
+            self.settle()?;
+        }
         // The server would take the COMMIT for a ROLLBACK and call that a success.
         let swallowed = "an error was passed over, and with it the transaction ended";
         match self.failure.get() {
@@ -153,24 +184,36 @@ impl<'a> PgTx<'a> {
             None => {}
         }
         self.send_batch("COMMIT");
+        if !self.writes {
+            // Nothing hangs on how reading ends; the connection sends this before it goes back.
+            self.later.borrow_mut().clear();
+            return Ok(());
+        }
+        tally::wait();
         self.settle().context("committing")
     }
 
     pub(super) fn roll_back(&self) -> Result<()> {
         self.later.borrow_mut().clear();
+        self.ahead.borrow_mut().clear();
         self.connection.run("ROLLBACK")
     }
 
     pub(super) fn execute(&self, sql: &str, values: &[Value]) -> Result<usize> {
+        assert!(!self.only_sending.get(), "only reads are asked for ahead: {sql}");
         let statement = self.prepare(sql)?;
         self.settle()?;
+        tally::statement();
+        tally::wait();
         let answer = self.connection.client.execute_raw(&statement, values);
         let changed = self.connection.runtime.block_on(answer).map_err(|error| self.failed(error, sql))?;
         Ok(usize::try_from(changed)?)
     }
 
     pub(super) fn execute_one_later(&self, sql: &str, values: &[Value]) -> Result<()> {
+        assert!(!self.only_sending.get(), "only reads are asked for ahead: {sql}");
         let statement = self.prepare(sql)?;
+        tally::statement();
         let client = Arc::clone(&self.connection.client);
         let values = values.to_vec();
         let answer = Box::pin(async move { client.execute_raw(&statement, values).await });
@@ -178,19 +221,90 @@ impl<'a> PgTx<'a> {
         Ok(())
     }
 
+    /// Sends what `read` asks, without waiting: asked again later, in the same order, it is answered from this.
+    pub(super) fn ahead<T>(&self, read: impl FnOnce() -> Result<T>) {
+        self.only_sending.set(true);
+        // It read nothing, so what it makes of that says nothing; a server that fails, says so again.
+        drop(read());
+        self.only_sending.set(false);
+    }
+
+    /// Waits for what was asked ahead and not read: a failure in there must not go unheard.
+    pub(super) fn forget_ahead(&self) -> Result<()> {
+        let Some(last) = self.ahead.take().pop_back() else { return Ok(()) };
+        self.answered(&last.sql, last.rows).map(drop)
+    }
+
     pub(super) fn query(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>> {
+        if self.only_sending.get() {
+            self.send_ahead(sql, values)?;
+            return Ok(Vec::new());
+        }
+        if let Some(known) = self.asked_ahead(sql, values) {
+            return self.answered(sql, known.rows);
+        }
         let statement = self.prepare(sql)?;
+        tally::statement();
         let client = Arc::clone(&self.connection.client);
         let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|v| v as &(dyn ToSql + Sync)).collect();
         let mut rows = Box::pin(client.query(&statement, &values));
         // Sent behind the writes before it, so that they travel together.
         let early = rows.as_mut().poll(&mut std::task::Context::from_waker(Waker::noop()));
+        tally::wait();
         self.settle()?;
         let rows = match early {
             Poll::Ready(rows) => rows,
             Poll::Pending => self.connection.runtime.block_on(rows),
         };
         rows.map_err(|error| self.failed(error, sql))
+    }
+
+    /// Runs a query that only locks: later, as a write, or ahead, as a read.
+    pub(super) fn lock(&self, sql: &str, values: &[Value]) -> Result<()> {
+        if self.only_sending.get() {
+            return self.send_ahead(sql, values);
+        }
+        match self.asked_ahead(sql, values) {
+            Some(known) => self.answered(sql, known.rows).map(drop),
+            None => self.execute_one_later(sql, values),
+        }
+    }
+
+    fn asked_ahead(&self, sql: &str, values: &[Value]) -> Option<Ahead> {
+        self.ahead.borrow_mut().pop_front_if(|next| next.sql == sql && next.values == values)
+    }
+
+    fn send_ahead(&self, sql: &str, values: &[Value]) -> Result<()> {
+        let statement = self.prepare(sql)?;
+        tally::statement();
+        let (client, own) = (Arc::clone(&self.connection.client), values.to_vec());
+        let mut rows: Rows = Box::pin(async move {
+            let values: Vec<&(dyn ToSql + Sync)> = own.iter().map(|v| v as &(dyn ToSql + Sync)).collect();
+            client.query(&statement, &values).await
+        });
+        // The first poll sends it. It cannot be answered yet, as nobody listens meanwhile.
+        let early = rows.as_mut().poll(&mut std::task::Context::from_waker(Waker::noop()));
+        if let Poll::Ready(rows) = early {
+            rows.map_err(|error| self.failed(error, sql))?;
+            bail!("an answer came before it was waited for: {sql}");
+        }
+        self.ahead.borrow_mut().push_back(Ahead { sql: sql.to_owned(), values: values.to_vec(), rows });
+        Ok(())
+    }
+
+    /// The answer to what was asked ahead; most often it is here already.
+    fn answered(&self, sql: &str, mut rows: Rows) -> Result<Vec<Row>> {
+        let rows = match rows.as_mut().poll(&mut std::task::Context::from_waker(Waker::noop())) {
+            Poll::Ready(rows) => rows,
+            Poll::Pending => {
+                tally::wait();
+                self.connection.runtime.block_on(rows)
+            }
+        };
+        rows.map_err(|error| {
+            // A write before it may have failed first, and then that is what must be told.
+            self.settle().err().unwrap_or_else(|| self.failed(error, sql))
+        })
     }
 
     fn prepare(&self, sql: &str) -> Result<Statement> {

@@ -10,16 +10,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::fault::{Unavailable, of_sqlite};
 use super::group::Ending;
 use super::migrations;
+use super::tally;
 use super::tx::Tx;
 
 /// How long a connection waits for another process's lock before it gives up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-const READERS_MAX: usize = 8;
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
+/// Kept open; whoever comes beyond opens one for himself, which costs more than reading.
+const READERS_MAX: usize = 64;
 /// How many use cases share one commit at most: the first of them waits for the last.
 const GROUP_MAX: usize = 128;
 /// Room for every statement there is, so that none is prepared twice.
@@ -39,7 +42,6 @@ pub(super) struct File {
 struct Writer {
     connection: Connection,
     group: Option<Group>,
-    #[cfg(test)]
     commits: usize,
 }
 
@@ -58,12 +60,7 @@ impl File {
             .with_context(|| format!("bringing the tables of {} up to date", path.display()))?;
         Ok(Self {
             path: path.to_owned(),
-            writer: Mutex::new(Writer {
-                connection,
-                group: None,
-                #[cfg(test)]
-                commits: 0,
-            }),
+            writer: Mutex::new(Writer { connection, group: None, commits: 0 }),
             coming: AtomicUsize::new(0),
             readers: Mutex::new(Vec::new()),
         })
@@ -73,6 +70,7 @@ impl File {
         &self,
         work: impl FnOnce(Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
+        tally::transaction(true);
         let asked = Instant::now();
         self.coming.fetch_add(1, Ordering::SeqCst);
         let mut writer = lock(&self.writer);
@@ -93,6 +91,7 @@ impl File {
         &self,
         work: impl FnOnce(&Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
+        tally::transaction(false);
         let idle = lock(&self.readers).pop();
         let mut connection = match idle {
             Some(connection) => connection,
@@ -108,6 +107,11 @@ impl File {
             readers.push(connection);
         }
         result
+    }
+
+    /// How many commits there were, of groups of any size.
+    pub(super) fn commits(&self) -> usize {
+        lock(&self.writer).commits
     }
 
     fn open_reader(&self) -> Result<Connection> {
@@ -161,10 +165,7 @@ impl Writer {
     /// Ends the open transaction, if there is one, and tells its members.
     fn commit(&mut self) {
         let Some(group) = self.group.take() else { return };
-        #[cfg(test)]
-        {
-            self.commits += 1;
-        }
+        self.commits += 1;
         // SQLite rolls back by itself when the disk is full or fails.
         let ended = if self.connection.is_autocommit() {
             Err(ROLLED_BACK.to_owned())
@@ -215,15 +216,29 @@ impl Drop for Undo<'_> {
 fn configure(connection: &Connection) -> Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT).context("setting the busy timeout")?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    for (pragma, value) in
-        [("journal_mode", "WAL"), ("synchronous", "FULL"), ("foreign_keys", "ON"), ("secure_delete", "ON")]
-    {
+    write_ahead(connection)?;
+    for (pragma, value) in [("synchronous", "FULL"), ("foreign_keys", "ON"), ("secure_delete", "ON")] {
         connection
             .pragma_update(None, pragma, value)
             .map_err(of_sqlite)
             .with_context(|| format!("setting {pragma}"))?;
     }
     Ok(())
+}
+
+/// Of several processes that open a new file at once, one turns the write-ahead log on. SQLite does not wait for
+/// that by itself as it does for other locks.
+fn write_ahead(connection: &Connection) -> Result<()> {
+    let deadline = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        let turned = connection.pragma_update(None, "journal_mode", "WAL");
+        let busy =
+            turned.as_ref().is_err_and(|error| error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy));
+        if !busy || Instant::now() >= deadline {
+            return turned.map_err(of_sqlite).context("setting journal_mode");
+        }
+        std::thread::sleep(BUSY_PAUSE);
+    }
 }
 
 /// After a full or failing disk SQLite is no longer in a transaction: a statement would be on its own.
@@ -241,10 +256,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl File {
     pub(super) fn coming(&self) -> usize {
         self.coming.load(Ordering::SeqCst)
-    }
-
-    pub(super) fn commits(&self) -> usize {
-        lock(&self.writer).commits
     }
 
     /// A file that may not grow stands for a full disk.

@@ -6,6 +6,7 @@ use rusqlite::Connection;
 use super::fault::of_sqlite;
 use super::postgres::PgTx;
 use super::sqlite::ensure_open;
+use super::tally;
 use crate::value::{Row, Value};
 
 /// A transaction. Everything a use case reads and writes goes through one of these.
@@ -42,6 +43,7 @@ impl<'a> Tx<'a> {
         match self.driver {
             Driver::Sqlite(connection) => {
                 ensure_open(connection)?;
+                tally::statement();
                 let mut statement = connection
                     .prepare_cached(sql)
                     .map_err(of_sqlite)
@@ -83,6 +85,7 @@ impl<'a> Tx<'a> {
             }
         };
         ensure_open(connection)?;
+        tally::statement();
         let mut statement =
             connection.prepare_cached(sql).map_err(of_sqlite).with_context(|| format!("preparing: {sql}"))?;
         let mut rows = statement
@@ -113,6 +116,23 @@ impl<'a> Tx<'a> {
         }
     }
 
+    /// Sends the queries of `read` to the server without waiting for their answers: read again soon, in the same
+    /// order, they are answered at once. What is written in between they do not see. On SQLite it does nothing.
+    pub fn ahead<T>(&self, read: impl FnOnce(&Self) -> Result<T>) {
+        match self.driver {
+            Driver::Postgres(transaction) => transaction.ahead(|| read(self)),
+            Driver::Sqlite(_) => {}
+        }
+    }
+
+    /// What was asked ahead and not read is out of date.
+    pub(crate) fn forget_ahead(&self) -> Result<()> {
+        match self.driver {
+            Driver::Postgres(transaction) => transaction.forget_ahead(),
+            Driver::Sqlite(_) => Ok(()),
+        }
+    }
+
     /// The first row of a query.
     pub(crate) fn first<T>(
         &self,
@@ -137,8 +157,9 @@ impl<'a> Tx<'a> {
     /// yet. On SQLite there is one writer anyway.
     pub(crate) fn lock_name(&self, name: &str) -> Result<()> {
         match self.driver {
-            Driver::Postgres(transaction) if transaction.writes() => transaction
-                .execute_one_later("SELECT pg_advisory_xact_lock(hashtextextended(?1, 0))", &[name.into()]),
+            Driver::Postgres(transaction) if transaction.writes() => {
+                transaction.lock("SELECT pg_advisory_xact_lock(hashtextextended(?1, 0))", &[name.into()])
+            }
             Driver::Postgres(_) | Driver::Sqlite(_) => Ok(()),
         }
     }

@@ -92,6 +92,16 @@ fn the_first_member_may_panic() {
     assert_eq!(kept(&store), [1, 2, 3]);
 }
 
+/// The other one waits for the commit of a group whose last member is gone.
+#[test]
+fn the_last_member_may_panic() {
+    let database = Database::sqlite();
+    let store = database.open();
+    let answers = group(&store, 1, |_, n| if n == 1 { panic!("panics") } else { Ok(()) });
+    assert!(matches!(answers[..], [Some(Ok(())), None]));
+    assert_eq!(kept(&store), [0]);
+}
+
 #[test]
 fn nobody_is_answered_before_the_commit() {
     let database = Database::sqlite();

@@ -269,90 +269,12 @@ fn the_tables_refuse_what_is_wrong(database: &Database) {
     let one = "WHERE id = 'pay_00000000000000000000000000000001'";
     let two = "WHERE id = 'pay_00000000000000000000000000000002'";
     let settled = "settlement_id = 'stl_00000000000000000000000000000001'";
-    for (right, wrong) in [
-        (
-            format!("UPDATE payments SET captured_minor = minor {one}"),
-            format!("UPDATE payments SET captured_minor = minor + 1 {one}"),
-        ),
-        (
-            format!("UPDATE payments SET captured_minor = 1 {one}"),
-            format!("UPDATE payments SET captured_minor = 0 {one}"),
-        ),
-        (
-            format!("UPDATE payments SET fee_bps = 10000 {one}"),
-            format!("UPDATE payments SET fee_bps = 10001 {one}"),
-        ),
-        (
-            format!("UPDATE payments SET state = 'voided' {one}"),
-            format!("UPDATE payments SET state = 'pending' {one}"),
-        ),
-        (
-            format!("UPDATE payments SET captured_minor = 5, state = 'captured' {one}"),
-            format!("UPDATE payments SET state = 'captured' {two}"),
-        ),
-        (
-            format!("UPDATE payments SET refunded_minor = 3, recovered_minor = 2 {one}"),
-            format!("UPDATE payments SET recovered_minor = 3 {one}"),
-        ),
-        (
-            format!("UPDATE payments SET refunded_minor = 0 {two}"),
-            format!("UPDATE payments SET refunded_minor = 1 {two}"),
-        ),
-        (
-            format!("UPDATE payments SET recovered_minor = 0 {one}"),
-            format!("UPDATE payments SET recovered_minor = -1 {one}"),
-        ),
-        (
-            format!("UPDATE payments SET state = 'settled', {settled} {one}"),
-            format!("UPDATE payments SET settlement_id = NULL {one}"),
-        ),
-        (format!("UPDATE payments SET held = 1 {two}"), format!("UPDATE payments SET {settled} {two}")),
-        (
-            format!("UPDATE payments SET capture_id = 'a' {one}"),
-            format!("UPDATE payments SET capture_id = 'a' {two}"),
-        ),
-        (
-            format!("UPDATE payments SET hold_id = 'b' {one}"),
-            format!("UPDATE payments SET hold_id = 'b' {two}"),
-        ),
-        (
-            format!("UPDATE payments SET hold_id = 'c' {two}"),
-            format!("UPDATE payments SET hold_id = NULL {two}"),
-        ),
-        (
-            format!("UPDATE payments SET minor = 9 {one}"),
-            format!("UPDATE payments SET order_id = 'ord_00000000000000000000000000000001' {two}"),
-        ),
-        (
-            format!("UPDATE payments SET minor = 8 {one}"),
-            format!("UPDATE payments SET session_id = 'ses_00000000000000000000000000000001' {two}"),
-        ),
-        (
-            format!("UPDATE payments SET minor = 7 {two}"),
-            format!("UPDATE payments SET payer_id = 'nobody' {two}"),
-        ),
-        ("UPDATE orders SET capture = 'manual'".into(), "UPDATE orders SET capture = 'later'".into()),
-        ("UPDATE orders SET minor = 1".into(), "UPDATE orders SET minor = 0".into()),
-        (
-            "UPDATE merchants SET settle_after_days = 0".into(),
-            "UPDATE merchants SET settle_after_days = 91".into(),
-        ),
-        ("UPDATE merchants SET fee_bps = 0".into(), "UPDATE merchants SET fee_bps = -1".into()),
-        ("UPDATE refunds SET minor = 1".into(), "UPDATE refunds SET minor = 0".into()),
-        ("UPDATE bill_lines SET kind = 'recovery'".into(), "UPDATE bill_lines SET kind = 'gift'".into()),
-        (
-            "UPDATE bill_lines SET minor = 1".into(),
-            "UPDATE bill_lines SET refund_id = 'rfd_00000000000000000000000000000001'".into(),
-        ),
-        ("UPDATE settlements SET state = 'paid_out'".into(), "UPDATE settlements SET state = 'lost'".into()),
-        ("UPDATE outbox SET state = 'dead'".into(), "UPDATE outbox SET state = 'gone'".into()),
-        ("UPDATE payers SET face = 'frozen'".into(), "UPDATE payers SET face = 'open'".into()),
-        ("UPDATE payers SET language = 'zh'".into(), "UPDATE payers SET language = 'fr'".into()),
-        ("UPDATE api_keys SET scope = 'payer'".into(), "UPDATE api_keys SET scope = 'root'".into()),
-        ("DELETE FROM disputes".into(), "DELETE FROM payments".into()),
-    ] {
-        write(&store, |tx| tx.execute(&right, &[])).unwrap_or_else(|error| panic!("{right}: {error:#}"));
-        let error = write(&store, |tx| tx.execute(&wrong, &[])).expect_err(&wrong);
+    let sql = include_str!("refused.sql").replace("#1", one).replace("#2", two).replace("#settled", settled);
+    let statements: Vec<&str> = sql.lines().skip(1).collect();
+    for pair in statements.chunks(2) {
+        let [right, wrong] = pair else { panic!("they come in pairs") };
+        write(&store, |tx| tx.execute(right, &[])).unwrap_or_else(|error| panic!("{right}: {error:#}"));
+        let error = write(&store, |tx| tx.execute(wrong, &[])).expect_err(wrong);
         assert!(format!("{error:#}").contains("constraint"), "{wrong}: {error:#}");
     }
 }

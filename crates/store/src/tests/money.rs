@@ -1,6 +1,7 @@
 //! What was written is read back equal: payments and what follows from them.
 
 use disputes::{Command, Compensation};
+use ledger::{Account, Transfer};
 use payments::{Payment, State};
 use serde_json::json;
 use types::{Currency, DeliveryId, DisputeId, RefundId, SettlementId, TransferId};
@@ -19,6 +20,7 @@ on_both!(
     settlements_and_what_they_leave_out,
     the_outbox_in_order,
     leases_of_recipients,
+    whose_turn_it_is,
     disputes_and_evidence,
 );
 
@@ -45,7 +47,7 @@ fn payments_in_every_state(database: &Database) {
             if matches!(row.payment.state, State::Reversed { at: _, captured: Some(_) }) {
                 tx.update_payment(&with_state(n, states()[1].clone()))?;
             }
-            assert_eq!(tx.payment(payment_id(n))?.is_some(), true);
+            assert!(tx.payment(payment_id(n))?.is_some());
             tx.update_payment(row)?;
         }
         Ok(())
@@ -202,6 +204,10 @@ fn refunds_and_bills(database: &Database) {
     });
 }
 
+fn top_up_of(minor: i64) -> Transfer {
+    transfer(5, Account::External, Account::Payer(payer_id(1)), minor)
+}
+
 fn settlements_and_what_they_leave_out(database: &Database) {
     let store = database.open();
     let sums = SettlementRow {
@@ -252,7 +258,7 @@ fn settlements_and_what_they_leave_out(database: &Database) {
         Ok(())
     });
     let euro = SettlementRow { currency: Currency::EUR, ..settlement(3, "2026-11-23") };
-    for (now, running) in [(sums, true), (complete, false), (paid_out, false)] {
+    for (now, running) in [(sums, true), (complete, false), (paid_out.clone(), false)] {
         write(&store, |tx| tx.update_settlement(&now)).unwrap();
         read(&store, |tx| {
             assert_eq!(tx.settlement(now.id)?, Some(now.clone()));
@@ -266,6 +272,18 @@ fn settlements_and_what_they_leave_out(database: &Database) {
         });
     }
     assert_eq!(read(&store, |tx| tx.settlement(SettlementId::from_bits(9))), None);
+    settlements_of_one_day(&store, &paid_out, &euro);
+}
+
+fn settlements_of_one_day(store: &crate::Store, paid_out: &SettlementRow, euro: &SettlementRow) {
+    for left in [None, Some(70)] {
+        if let Some(minor) = left {
+            write(store, |tx| Ok(tx.post(&top_up_of(minor), at(96))?)).unwrap();
+        }
+        let on = read(store, |tx| tx.settlements_on(merchant_id(1), "2026-11-23"));
+        assert_eq!(on, [(paid_out.clone(), left), (euro.clone(), None)], "by currency");
+    }
+    assert_eq!(read(store, |tx| tx.settlements_on(merchant_id(2), "2026-11-23")), []);
 }
 
 fn the_outbox_in_order(database: &Database) {
@@ -301,7 +319,7 @@ fn the_outbox_in_order(database: &Database) {
         assert_eq!(tx.announced_deliveries()?, [9, 2].map(DeliveryId::from_bits));
         assert_eq!(tx.waiting_deliveries("merchant:a", 9)?, waiting);
         assert_eq!(tx.waiting_deliveries("merchant:a", 1)?, waiting[..1]);
-        assert_eq!(tx.due_recipients(at(0), 9)?, ["merchant:B", "merchant:a", "merchant:ä"]);
+        assert_eq!(tx.due_recipients("", at(0), 9)?, ["merchant:B", "merchant:a", "merchant:ä"]);
         Ok(())
     });
     write(&store, |tx| {
@@ -314,11 +332,11 @@ fn the_outbox_in_order(database: &Database) {
         assert_eq!(tx.delivery(taken.id)?, Some(taken.clone()));
         assert_eq!(tx.delivery(DeliveryId::from_bits(9))?, None);
         assert_eq!(tx.waiting_deliveries("merchant:a", 9)?, [delivery(2, "merchant:a")]);
-        assert_eq!(tx.deliveries(Some(DeliveryState::Dead), None, 9)?, [dead.clone()]);
+        assert_eq!(tx.deliveries(Some(DeliveryState::Dead), None, 9)?, std::slice::from_ref(&dead));
         assert_eq!(tx.deliveries(None, Some("merchant:a"), 9)?, [taken.clone(), delivery(2, "merchant:a")]);
         assert_eq!(tx.deliveries(Some(DeliveryState::Waiting), Some("merchant:a"), 9)?.len(), 1);
         assert_eq!(tx.deliveries(None, None, 2)?, [taken.clone(), delivery(1, "merchant:B")]);
-        assert_eq!(tx.due_recipients(at(0), 9)?, ["merchant:B", "merchant:a"], "the dead are not due");
+        assert_eq!(tx.due_recipients("", at(0), 9)?, ["merchant:B", "merchant:a"], "the dead are not due");
         Ok(())
     });
 }
@@ -328,7 +346,7 @@ fn leases_of_recipients(database: &Database) {
     let lease = |recipient: &str, now, until| {
         write(&store, |tx| tx.lease_recipient(recipient, at(now), at(until))).unwrap()
     };
-    let due = |now| read(&store, |tx| tx.due_recipients(at(now), 9));
+    let due = |now| read(&store, |tx| tx.due_recipients("", at(now), 9));
     write(&store, |tx| {
         for (n, recipient) in [(1, "a"), (2, "b"), (3, "c")] {
             tx.insert_delivery(&delivery(n, recipient))?;
@@ -347,7 +365,47 @@ fn leases_of_recipients(database: &Database) {
     assert_eq!(due(60), ["b", "c", "a"], "the longest due first");
     assert!(lease("a", 50, 90));
     assert!(lease("b", 60, 90));
-    assert_eq!(read(&store, |tx| tx.due_recipients(at(90), 1)).len(), 1);
+    assert_eq!(read(&store, |tx| tx.due_recipients("", at(90), 1)).len(), 1);
+}
+
+fn whose_turn_it_is(database: &Database) {
+    let store = database.open();
+    let due = |prefix: &str, now| read(&store, |tx| tx.due_recipients(prefix, at(now), 9));
+    assert_eq!(read(&store, |tx| tx.backlog()), (0, None));
+    assert_eq!(due("merchant:", 0), [""; 0]);
+    write(&store, |tx| {
+        for (n, recipient) in
+            [(1, "merchant:b"), (2, "payer:a"), (3, "merchant:a"), (4, "merchant:b"), (5, "shop")]
+        {
+            tx.insert_delivery(&DeliveryRow {
+                created_at: at(20 - i64::try_from(n)?),
+                ..delivery(n, recipient)
+            })?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(due("merchant:", 0), ["merchant:a", "merchant:b"]);
+    assert_eq!(due("payer:", 0), ["payer:a"]);
+    assert_eq!((due("merchant:c", 0), due("q", 0), due("shops", 0)), (vec![], vec![], vec![]));
+    // The oldest is the first in line somewhere; b's second is not.
+    assert_eq!(read(&store, |tx| tx.backlog()), (5, Some(at(15))));
+
+    write(&store, |tx| {
+        assert_eq!(tx.leased_until("merchant:a")?, None);
+        assert!(tx.lease_recipient("merchant:a", at(0), at(60))?);
+        assert_eq!(tx.leased_until("merchant:a")?, Some(at(60)));
+        tx.keep_recipient("merchant:a", at(90))?;
+        assert_eq!(tx.leased_until("merchant:a")?, Some(at(90)));
+        tx.hurry_recipient("merchant:a", at(5))?;
+        assert_eq!(tx.leased_until("merchant:a")?, Some(at(90)), "whoever has it keeps it");
+        tx.release_recipient("merchant:a", at(500))?;
+        tx.hurry_recipient("merchant:b", at(5))
+    })
+    .unwrap();
+    assert_eq!(due("merchant:", 89), ["merchant:b"]);
+    write(&store, |tx| tx.hurry_recipient("merchant:a", at(70))).unwrap();
+    assert_eq!((due("merchant:a", 69), due("merchant:a", 70)), (vec![], vec!["merchant:a".to_owned()]));
 }
 
 fn disputes_and_evidence(database: &Database) {

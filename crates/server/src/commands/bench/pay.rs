@@ -96,7 +96,13 @@ impl Pay {
         );
         let policy = Installation::policy_text(None)?;
         let installation = Installation::open(folder)?;
-        let engine = clock::with_context(|ctx| installation.engine(faces, &Options { policy: &policy, database: None, captures: None, push_gateway: None }, ctx))?;
+        let engine = clock::with_context(|ctx| {
+            installation.engine(
+                faces,
+                &Options { policy: &policy, database: None, captures: None, push_gateway: None },
+                ctx,
+            )
+        })?;
         clock::with_context(|ctx| engine.seed(ctx, self.accounts, |_| ()))?;
         let staff = fs::read_to_string(folder.join("staff.key")).context("reading the staff key")?;
         let staff = engine.authenticate(&staff)?.staff()?;

@@ -1,8 +1,8 @@
 //! Payments, refunds, settlements, bills and deliveries, from the engine's words to the interface's.
 
 use engine::{
-    BillLineTotals, BillView, DeliveryRow, DeliveryState, MerchantPayment, PaymentState, RefundRow, SettlementState,
-    SettlementView,
+    BillLineTotals, BillView, DeliveryRow, DeliveryState, MerchantPayment, PaymentState, RefundRow,
+    SettlementState, SettlementView,
 };
 use types::Amount;
 

@@ -59,8 +59,7 @@ async fn capture(
     Id(id): Id<PaymentId>,
     Body(wanted): Body<api::CapturePayment>,
 ) -> Result<Json<api::MerchantPaymentView>, Problem> {
-    let view =
-        run(&app, move |engine, ctx| engine.capture_payment(ctx, merchant, id, wanted.amount)).await?;
+    let view = run(&app, move |engine, ctx| engine.capture_payment(ctx, merchant, id, wanted.amount)).await?;
     Ok(Json(money::payment(view)))
 }
 
@@ -92,8 +91,7 @@ async fn refund(
     Id(id): Id<PaymentId>,
     Body(new): Body<api::NewRefund>,
 ) -> Result<(StatusCode, Json<api::RefundView>), Problem> {
-    let new =
-        engine::NewRefund { out_refund_no: new.out_refund_no, amount: new.amount, reason: new.reason };
+    let new = engine::NewRefund { out_refund_no: new.out_refund_no, amount: new.amount, reason: new.reason };
     let (row, made) = run(&app, move |engine, ctx| engine.refund(ctx, merchant, id, &new)).await?;
     let status = if made { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(money::refund(row))))
@@ -142,7 +140,9 @@ async fn bill_csv(
     let mut response = view.csv.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
-    for (header, value) in [(HeaderName::from_static("repr-digest"), digest), (header::CONTENT_DISPOSITION, name)] {
+    for (header, value) in
+        [(HeaderName::from_static("repr-digest"), digest), (header::CONTENT_DISPOSITION, name)]
+    {
         let value = HeaderValue::try_from(value).expect("base64 and a date are header text");
         headers.insert(header, value);
     }

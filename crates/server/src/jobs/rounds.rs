@@ -1,0 +1,64 @@
+//! What is done every few seconds: authorisations end, business days are settled, the outbox is measured.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use engine::Engine;
+
+use super::Stop;
+use crate::clock;
+
+/// How often authorisations are looked at, and whether a business day began.
+const ROUND: Duration = Duration::from_secs(10);
+
+pub(super) fn run(engine: &Engine, stop: &Stop) {
+    let mut settled = None;
+    while !stop.is_asked() {
+        let today = clock::with_context(|ctx| engine.business_date(ctx.now));
+        if settled != Some(today) && done("settling", settle(engine)) {
+            settled = Some(today);
+        }
+        done("ending authorisations", expire(engine));
+        done("measuring the outbox", measure(engine));
+        stop.wait(ROUND);
+    }
+}
+
+/// A fault is tried again in the next round.
+fn done(what: &str, result: Result<()>) -> bool {
+    if let Err(error) = &result {
+        tracing::error!(?error, what, "a job failed");
+    }
+    result.is_ok()
+}
+
+fn settle(engine: &Engine) -> Result<()> {
+    if !engine.health()?.healthy {
+        return Ok(());
+    }
+    let settled = clock::with_context(|ctx| engine.settle_due(ctx, "surety"))?;
+    if !settled.is_empty() {
+        tracing::info!(settlements = settled.len(), "settled");
+    }
+    Ok(())
+}
+
+fn expire(engine: &Engine) -> Result<()> {
+    if !engine.health()?.healthy {
+        return Ok(());
+    }
+    let expired = clock::with_context(|ctx| engine.expire_authorisations(ctx))?;
+    if expired > 0 {
+        tracing::info!(expired, "authorisations ended");
+    }
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a floating-point number")]
+fn measure(engine: &Engine) -> Result<()> {
+    let (waiting, oldest) = engine.backlog()?;
+    let age = oldest.map_or(0.0, |oldest| clock::now().duration_since(oldest).as_secs_f64().max(0.0));
+    metrics::gauge!("surety_deliveries_waiting").set(waiting as f64);
+    metrics::gauge!("surety_deliveries_oldest_waiting_seconds").set(age);
+    Ok(())
+}
