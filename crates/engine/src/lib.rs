@@ -33,6 +33,7 @@ mod rejected;
 mod seed;
 mod sessions;
 mod settling;
+mod sweeping;
 mod verify;
 
 pub use bills::BillView;

@@ -98,7 +98,7 @@ impl Engine {
         Ok((id, secret))
     }
 
-    /// Sets a merchant's terms: T+n and the fee. They hold for payments from now on.
+    /// Sets a merchant's terms: T+n, from the next settlement on, and the fee, for payments from now on.
     ///
     /// # Errors
     /// An unknown merchant, [`Rejected::Field`]; an operating fault.

@@ -1,11 +1,12 @@
 //! Sealed pictures in a local folder, one file each. An object is written whole or not at all.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use types::CaptureId;
+use types::{CaptureId, Timestamp};
 
 use crate::Unavailable;
 
@@ -35,7 +36,8 @@ impl Objects {
             let mut file = fs::File::create(&partial)?;
             file.write_all(sealed)?;
             file.sync_all()?;
-            fs::rename(&partial, &path)
+            fs::rename(&partial, &path)?;
+            fs::File::open(&self.folder)?.sync_all()
         };
         let written = write();
         if written.is_err() && partial.exists() {
@@ -60,23 +62,49 @@ impl Objects {
         }
     }
 
-    /// Deletes the frames of a capture; those that were never stored are left out.
+    /// Deletes the frames of a capture, whole or half written; those that were never stored are left out.
     ///
     /// # Errors
     /// The folder cannot be written.
     pub fn discard(&self, capture: CaptureId, frames: usize) -> Result<()> {
         for index in 0..frames {
             let path = self.path(capture, index);
-            match fs::remove_file(&path) {
-                Ok(()) => {}
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error).with_context(|| format!("deleting {}", path.display())),
+            for path in [path.with_extension("part"), path] {
+                match fs::remove_file(&path) {
+                    Ok(()) => {}
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(error).with_context(|| format!("deleting {}", path.display())),
+                }
             }
         }
         Ok(())
     }
 
+    /// The captures made in `[from, until)` that have files here, by the time in their ids (UUID version 7, RFC 9562).
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn captures(&self, from: Timestamp, until: Timestamp) -> Result<BTreeSet<CaptureId>> {
+        let reading = || format!("reading {}", self.folder.display());
+        let mut found = BTreeSet::new();
+        for entry in fs::read_dir(&self.folder).with_context(reading)? {
+            let name = entry.with_context(reading)?.file_name();
+            let id = name.to_str().and_then(|name| name.split_once('-')).and_then(|(id, _)| id.parse().ok());
+            let Some(id): Option<CaptureId> = id else { continue };
+            if (from..until).contains(&made_at(id)?) {
+                found.insert(id);
+            }
+        }
+        Ok(found)
+    }
+
     fn path(&self, capture: CaptureId, index: usize) -> PathBuf {
         self.folder.join(format!("{capture}-{index}.sealed"))
     }
+}
+
+/// The first 48 bits of a UUID of version 7 are milliseconds since 1970.
+fn made_at(id: CaptureId) -> Result<Timestamp> {
+    let milliseconds = i64::try_from(id.to_bits() >> 80).context("48 bits fit 64")?;
+    Timestamp::from_millisecond(milliseconds).with_context(|| format!("the time in {id}"))
 }

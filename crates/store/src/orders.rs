@@ -278,6 +278,14 @@ impl Tx<'_> {
         )
     }
 
+    /// Does a record name this capture?
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn has_capture(&self, id: CaptureId) -> Result<bool> {
+        Ok(self.number("SELECT count(*) AS n FROM captures WHERE id = ?1", &[text(id)])? != 0)
+    }
+
     /// What was taken for an attempt, if it was kept.
     ///
     /// # Errors

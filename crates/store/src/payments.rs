@@ -211,7 +211,8 @@ impl Tx<'_> {
         )
     }
 
-    /// What a payer spent by face since `since`, in minor units: in all, and with fewer than two factors.
+    /// What a payer spent by face since `since` and did not get back, in minor units: in all, and with fewer than two
+    /// factors.
     ///
     /// # Errors
     /// The database fails.
@@ -219,7 +220,7 @@ impl Tx<'_> {
         let found = self.first(
             "SELECT CAST(coalesce(sum(spent), 0) AS BIGINT) AS minor,
                     CAST(coalesce(sum(CASE WHEN strong = 0 THEN spent ELSE 0 END), 0) AS BIGINT) AS weak
-             FROM (SELECT strong, coalesce(captured_minor, minor) AS spent FROM payments
+             FROM (SELECT strong, coalesce(captured_minor, minor) - refunded_minor AS spent FROM payments
                    WHERE payer_id = ?1 AND currency = ?2 AND at >= ?3 AND state IN ('authorised', 'captured', 'settled'))
                   AS paid",
             &[text(payer), text(currency), since.into()],

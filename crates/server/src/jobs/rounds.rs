@@ -1,4 +1,5 @@
-//! What is done every few seconds: authorisations end, business days are settled, the outbox is measured.
+//! What is done every few seconds: authorisations end, business days are settled, lost pictures are
+//! swept, the outbox is measured.
 
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ pub(super) fn run(engine: &Engine, stop: &Stop) {
     let mut settled = None;
     while !stop.is_asked() {
         let today = clock::with_context(|ctx| engine.business_date(ctx.now));
-        if settled != Some(today) && done("settling", settle(engine)) {
+        if settled != Some(today) && done("settling", settle(engine)) && done("sweeping", sweep(engine)) {
             settled = Some(today);
         }
         done("ending authorisations", expire(engine));
@@ -39,6 +40,14 @@ fn settle(engine: &Engine) -> Result<()> {
     let settled = clock::with_context(|ctx| engine.settle_due(ctx, "surety"))?;
     if !settled.is_empty() {
         tracing::info!(settlements = settled.len(), "settled");
+    }
+    Ok(())
+}
+
+fn sweep(engine: &Engine) -> Result<()> {
+    let swept = engine.sweep_captures(clock::now())?;
+    if swept > 0 {
+        tracing::warn!(swept, "pictures that no record names were deleted");
     }
     Ok(())
 }

@@ -21,5 +21,6 @@ mod reconcile;
 mod replays;
 mod reserve;
 mod stories;
+mod sweeping;
 mod verify;
 mod webhooks;

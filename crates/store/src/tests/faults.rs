@@ -312,6 +312,24 @@ fn objects_are_whole_or_absent() {
     assert!(objects.put_frame(capture, 1, b"sealed").is_err());
     std::fs::remove_dir(&taken).unwrap();
     assert_eq!(files(), 1, "nothing is left half written");
+    // A process that died in the middle leaves a part.
+    std::fs::write(path.join(format!("{capture}-2.part")), b"sea").unwrap();
     objects.discard(capture, 3).unwrap();
     assert_eq!(files(), 0);
+}
+
+#[test]
+fn objects_are_found_by_the_time_in_their_ids() {
+    let folder = tempfile::tempdir().unwrap();
+    let objects = Objects::open(folder.path()).unwrap();
+    let at = |second: i64| types::Timestamp::from_second(second).unwrap();
+    let capture = |second: i64| types::CaptureId::from_bits(u128::try_from(second * 1_000).unwrap() << 80);
+    for second in [10, 20, 30] {
+        objects.put_frame(capture(second), 0, b"sealed").unwrap();
+        objects.put_frame(capture(second), 1, b"sealed").unwrap();
+    }
+    std::fs::write(folder.path().join(format!("{}-0.part", capture(25))), b"sea").unwrap();
+    std::fs::write(folder.path().join("notes.txt"), b"not ours").unwrap();
+    let found = objects.captures(at(20), at(30)).unwrap();
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), [capture(20), capture(25)]);
 }

@@ -162,7 +162,7 @@ async fn balances(
     Ok(Json(api::MerchantBalances { pending, settled, owed }))
 }
 
-/// Set a merchant's terms: T+n and the fee. They hold for payments from now on.
+/// Set a merchant's terms: T+n, from the next settlement on, and the fee, for payments from now on.
 #[utoipa::path(put, path = "/v1/merchants/{merchant_id}/terms", tag = "staff", security(("key" = [])),
     params(("merchant_id" = String, Path, description = "Whose")), request_body = api::Terms, responses(
     (status = 204, description = "Set"),

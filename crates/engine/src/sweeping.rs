@@ -1,0 +1,28 @@
+//! Pictures that no record names: a process that dies between storing them and its transaction leaves them behind.
+
+use types::{SignedDuration, Timestamp};
+
+use crate::engine::{Engine, FRAMES_PAY};
+use crate::rejected::Error;
+
+/// Younger ones may still get their record.
+const YOUNGEST: SignedDuration = SignedDuration::from_hours(1);
+/// Older ones were swept before, or belong to a database that was restored: a person looks at those.
+const OLDEST: SignedDuration = SignedDuration::from_hours(24 * 7);
+
+impl Engine {
+    /// Deletes the pictures of the last week that no record names; returns of how many captures.
+    ///
+    /// # Errors
+    /// An operating fault; what was deleted stays deleted.
+    pub fn sweep_captures(&self, now: Timestamp) -> Result<usize, Error> {
+        let mut swept = 0;
+        for capture in self.objects.captures(now - OLDEST, now - YOUNGEST)? {
+            if !self.store.read(|tx| tx.has_capture(capture).map_err(Error::from))? {
+                self.objects.discard(capture, *FRAMES_PAY.end())?;
+                swept += 1;
+            }
+        }
+        Ok(swept)
+    }
+}
