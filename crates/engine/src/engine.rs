@@ -19,6 +19,7 @@ use store::{EventRow, FaceState, MessageRow, Objects, Store, Tx};
 use types::{Digest, EventId, GeoPoint, MessageId, PayerId, PhoneNumber, Template, Timestamp};
 
 use crate::outbox::Endpoint;
+use crate::recognise::Habits;
 use crate::rejected::{Error, Rejected};
 
 /// How many pictures an enrolment takes.
@@ -63,6 +64,8 @@ pub struct Engine {
     /// How a face is judged: the policy's own settings, or the default's where the policy has none of its own and
     /// only investigations ask.
     pub(crate) rule: Certainty,
+    /// Who is a regular customer where.
+    pub(crate) habits: Habits,
     /// Where the business day begins.
     pub(crate) time_zone: TimeZone,
     /// Where messages to payers are pushed, if anywhere.
@@ -111,6 +114,7 @@ impl Engine {
             .context("settlement.time_zone of the policy is no time zone of the IANA database")?;
         let engine = Self {
             time_zone,
+            habits: Habits::default(),
             push_gateway: parts.push_gateway,
             store: parts.store,
             objects: parts.objects,

@@ -2,7 +2,7 @@
 //! face among those the digits chose.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::anyhow;
@@ -13,7 +13,9 @@ use identity::{
 use risk::{Face, Recognition as Rule};
 use serde::{Deserialize, Serialize};
 use store::{TerminalRow, Tx};
-use types::{GeoPoint, LastFour, PayerId, Probability, Score, SignedDuration, Template, Timestamp};
+use types::{
+    GeoPoint, LastFour, PayerId, Probability, Score, SignedDuration, Template, TerminalId, Timestamp,
+};
 
 use crate::engine::{Engine, Timings, region_point};
 use crate::rejected::Error;
@@ -22,6 +24,14 @@ use crate::rejected::Error;
 const FAMILIAR_MAX: u32 = 2_000;
 /// A candidate this much less likely than the best still counts as "fits nearly as well" for look-alikes.
 const LOOK_ALIKE_LN_MARGIN: f64 = 7.0;
+
+/// How long a terminal's customers are taken for the same.
+const HABITS_FRESH: SignedDuration = SignedDuration::from_secs(60);
+
+/// Payers with their visits to a terminal, to its merchant elsewhere in the city, and to other merchants of the city.
+type Regulars = Arc<[(PayerId, [u32; 3])]>;
+/// By terminal: when they were counted, and who they are.
+pub(crate) type Habits = Mutex<BTreeMap<TerminalId, (Timestamp, Regulars)>>;
 
 const _: () = assert!(FAMILIAR_MAX as usize <= gallery::NAMED_MAX);
 
@@ -239,11 +249,7 @@ impl Engine {
             let mut familiar: BTreeMap<PayerId, Trace> = BTreeMap::new();
             let habits = scene.at - SignedDuration::from_hours(24 * i64::from(habit_days));
             let sightings = scene.at - SignedDuration::from_mins(i64::from(device_minutes));
-            tx.ahead(|tx| tx.regulars(scene.terminal, habits, scene.at, FAMILIAR_MAX / 2));
-            tx.ahead(|tx| tx.recent_traces(sightings, scene.at, FAMILIAR_MAX / 2));
-            for (payer, [terminal, merchant, city]) in
-                tx.regulars(scene.terminal, habits, scene.at, FAMILIAR_MAX / 2)?
-            {
+            for (payer, [terminal, merchant, city]) in self.regulars(tx, scene, habits)?.iter().copied() {
                 familiar.entry(payer).or_default().visits = Visits { terminal, merchant, city };
             }
             for (payer, trace) in tx.recent_traces(sightings, scene.at, FAMILIAR_MAX / 2)? {
@@ -253,6 +259,25 @@ impl Engine {
             }
             Ok(familiar)
         })
+    }
+
+    /// The customers of a terminal, as they were at most [`HABITS_FRESH`] ago: whoever became one in the last minute
+    /// is none yet. Counting a city's payments for every capture would cost more than all the rest of it.
+    fn regulars(&self, tx: &Tx<'_>, scene: Scene<'_>, since: Timestamp) -> anyhow::Result<Regulars> {
+        let mut known = self.habits.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = |counted: Timestamp| counted <= scene.at && scene.at < counted + HABITS_FRESH;
+        if let Some((_, regulars)) = known.get(&scene.terminal.id).filter(|(counted, _)| fresh(*counted)) {
+            return Ok(Arc::clone(regulars));
+        }
+        drop(known);
+        let regulars: Regulars = tx.regulars(scene.terminal, since, scene.at, FAMILIAR_MAX / 2)?.into();
+        known = self.habits.lock().unwrap_or_else(PoisonError::into_inner);
+        // An investigation asks about the past, and is no reason to forget the present.
+        if known.values().all(|(counted, _)| *counted <= scene.at) {
+            known.retain(|_, (counted, _)| fresh(*counted));
+            known.insert(scene.terminal.id, (scene.at, Arc::clone(&regulars)));
+        }
+        Ok(regulars)
     }
 
     /// How often a stranger reaches the best candidate's score in one comparison: the upper band, inflated.

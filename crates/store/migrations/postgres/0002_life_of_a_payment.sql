@@ -130,3 +130,9 @@ CREATE TABLE installation (
     name TEXT COLLATE "C" PRIMARY KEY,
     value BYTEA NOT NULL
 );
+
+-- No question is answered by these, and every entry and session pays for them.
+DROP INDEX entries_from;
+DROP INDEX entries_to;
+DROP INDEX sessions_order;
+DROP INDEX sessions_terminal;

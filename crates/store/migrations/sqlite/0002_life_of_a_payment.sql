@@ -147,3 +147,9 @@ CREATE TABLE installation (
     name TEXT PRIMARY KEY,
     value BLOB NOT NULL
 );
+
+-- No question is answered by these, and every entry and session pays for them.
+DROP INDEX entries_from;
+DROP INDEX entries_to;
+DROP INDEX sessions_order;
+DROP INDEX sessions_terminal;

@@ -60,16 +60,20 @@ fn ensure_known(applied: usize, known: usize) -> Result<()> {
 
 /// Brings a PostgreSQL database up to date.
 pub(super) fn bring_postgres_up_to_date(connection: &PgConnection) -> Result<()> {
-    connection.run(PATIENT).context("setting a session up")?;
-    connection.run(&format!("SELECT pg_advisory_lock({LOCK})")).context("waiting for the tables")?;
+    connection.run_patiently(PATIENT).context("setting a session up")?;
+    connection
+        .run_patiently(&format!("SELECT pg_advisory_lock({LOCK})"))
+        .context("waiting for the tables")?;
     let result = apply_missing(connection, &POSTGRES);
-    connection.run(&format!("SELECT pg_advisory_unlock({LOCK})")).context("giving the tables free")?;
+    connection
+        .run_patiently(&format!("SELECT pg_advisory_unlock({LOCK})"))
+        .context("giving the tables free")?;
     result?;
     connection.set_up()
 }
 
 fn apply_missing(connection: &PgConnection, steps: &[&str]) -> Result<()> {
-    connection.run("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY)")?;
+    connection.run_patiently("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY)")?;
     let version = connection.number("SELECT coalesce(max(version), 0) AS n FROM schema_version")?;
     let applied = usize::try_from(version).context("the version of the tables is damaged")?;
     ensure_known(applied, steps.len())?;
@@ -77,9 +81,11 @@ fn apply_missing(connection: &PgConnection, steps: &[&str]) -> Result<()> {
         let version = at + 1;
         // One batch is one transaction: a step is taken whole or not at all.
         connection
-            .run(&format!("BEGIN; {STEP};\n{sql}\n;INSERT INTO schema_version VALUES ({version}); COMMIT"))
+            .run_patiently(&format!(
+                "BEGIN; {STEP};\n{sql}\n;INSERT INTO schema_version VALUES ({version}); COMMIT"
+            ))
             .or_else(|error| {
-                connection.run("ROLLBACK")?;
+                connection.run_patiently("ROLLBACK")?;
                 Err(error)
             })
             .with_context(|| format!("changing the tables to version {version}"))?;

@@ -8,12 +8,15 @@ use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use tokio::runtime::Runtime;
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, NoTls, Row, Statement};
 
@@ -26,6 +29,12 @@ use crate::value::Value;
 const SESSION: &str = "SET synchronous_commit = on; SET lock_timeout = '5s'; SET statement_timeout = '30s';
      SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = warning";
 
+/// No answer comes later than this, since the server bounds every statement itself: then it is frozen, or gone without
+/// a word.
+#[cfg(not(test))]
+const PATIENCE: Duration = Duration::from_secs(40);
+#[cfg(test)]
+const PATIENCE: Duration = Duration::from_secs(8);
 /// One to see that something came, one to read it, one to spare.
 const LISTEN_ROUNDS: usize = 3;
 
@@ -33,6 +42,7 @@ const LISTEN_ROUNDS: usize = 3;
 pub(super) struct PgConnection {
     runtime: Runtime,
     client: Arc<Client>,
+    driver: AbortHandle,
     statements: RefCell<HashMap<String, Statement>>,
 }
 
@@ -42,17 +52,19 @@ impl PgConnection {
             .enable_all()
             .build()
             .context("starting a connection's runtime")?;
-        let (client, connection) = runtime
-            .block_on(config.connect(NoTls))
-            .map_err(of_postgres)
-            .context("connecting to PostgreSQL")?;
+        let connected = runtime.block_on(async { timeout(PATIENCE, config.connect(NoTls)).await });
+        let Ok(connected) = connected else {
+            return Err(Unavailable("no answer to a connection".to_owned()).into());
+        };
+        let (client, connection) = connected.map_err(of_postgres).context("connecting to PostgreSQL")?;
         // Its end shows as an error of every later statement.
-        runtime.spawn(async move {
+        let driver = runtime.spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection to PostgreSQL ended");
             }
         });
-        let connection = Self { runtime, client: Arc::new(client), statements: RefCell::default() };
+        let driver = driver.abort_handle();
+        let connection = Self { runtime, client: Arc::new(client), driver, statements: RefCell::default() };
         connection.set_up()?;
         Ok(connection)
     }
@@ -73,14 +85,32 @@ impl PgConnection {
         self.client.is_closed()
     }
 
-    /// Runs statements without values, for migrations.
+    /// Waits for an answer. When none comes the connection is cut, and the answer is that it is closed.
+    fn wait<T>(&self, answer: impl Future<Output = T>) -> T {
+        self.runtime.block_on(async {
+            let mut answer = pin!(answer);
+            if let Ok(answer) = timeout(PATIENCE, &mut answer).await {
+                return answer;
+            }
+            tracing::error!("PostgreSQL does not answer: its connection is cut");
+            self.driver.abort();
+            answer.await
+        })
+    }
+
+    /// Runs statements without values.
     pub(super) fn run(&self, sql: &str) -> Result<()> {
+        self.wait(self.client.batch_execute(sql)).map_err(of_postgres)
+    }
+
+    /// Runs statements without values however long they take, for migrations.
+    pub(super) fn run_patiently(&self, sql: &str) -> Result<()> {
         self.runtime.block_on(self.client.batch_execute(sql)).map_err(of_postgres)
     }
 
     /// The single number a query without values returns, in a column called `n`.
     pub(super) fn number(&self, sql: &str) -> Result<i64> {
-        let row = self.runtime.block_on(self.client.query_one(sql, &[])).map_err(of_postgres)?;
+        let row = self.wait(self.client.query_one(sql, &[])).map_err(of_postgres)?;
         row.try_get("n").context("reading a number")
     }
 
@@ -89,7 +119,7 @@ impl PgConnection {
     }
 
     fn prepare(&self, sql: &str) -> Result<Statement, tokio_postgres::Error> {
-        let statement = self.runtime.block_on(self.client.prepare(&numbered(sql)))?;
+        let statement = self.wait(self.client.prepare(&numbered(sql)))?;
         self.statements.borrow_mut().insert(sql.to_owned(), statement.clone());
         Ok(statement)
     }
@@ -206,7 +236,7 @@ impl<'a> PgTx<'a> {
         tally::statement();
         tally::wait();
         let answer = self.connection.client.execute_raw(&statement, values);
-        let changed = self.connection.runtime.block_on(answer).map_err(|error| self.failed(error, sql))?;
+        let changed = self.connection.wait(answer).map_err(|error| self.failed(error, sql))?;
         Ok(usize::try_from(changed)?)
     }
 
@@ -254,7 +284,7 @@ impl<'a> PgTx<'a> {
         self.settle()?;
         let rows = match early {
             Poll::Ready(rows) => rows,
-            Poll::Pending => self.connection.runtime.block_on(rows),
+            Poll::Pending => self.connection.wait(rows),
         };
         rows.map_err(|error| self.failed(error, sql))
     }
@@ -298,7 +328,7 @@ impl<'a> PgTx<'a> {
             Poll::Ready(rows) => rows,
             Poll::Pending => {
                 tally::wait();
-                self.connection.runtime.block_on(rows)
+                self.connection.wait(rows)
             }
         };
         rows.map_err(|error| {
@@ -337,7 +367,7 @@ impl<'a> PgTx<'a> {
         if sent.is_empty() {
             return Ok(());
         }
-        let answers = self.connection.runtime.block_on(all(sent));
+        let answers = self.connection.wait(all(sent));
         for (sql, answer, one_row) in answers {
             let changed = answer.map_err(|error| self.failed(error, &sql))?;
             assert!(!one_row || changed == 1, "expected to change one row, changed {changed}: {sql}");

@@ -22,6 +22,10 @@ use super::tx::Tx;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 /// Kept open; whoever comes beyond opens one for himself, which costs more than reading.
+/// The writer's pages stay in memory: it is the only one who changes them.
+const WRITER_CACHE_KIB: i64 = 64 * 1024;
+/// How much the log grows before it is written back, in pages of 4 KiB: a payment writes some forty.
+const CHECKPOINT_PAGES: i64 = 8_000;
 const READERS_MAX: usize = 64;
 /// How many use cases share one commit at most: the first of them waits for the last.
 const GROUP_MAX: usize = 128;
@@ -218,12 +222,15 @@ fn configure(connection: &Connection) -> Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     write_ahead(connection)?;
     for (pragma, value) in [("synchronous", "FULL"), ("foreign_keys", "ON"), ("secure_delete", "ON")] {
-        connection
-            .pragma_update(None, pragma, value)
-            .map_err(of_sqlite)
-            .with_context(|| format!("setting {pragma}"))?;
+        set(connection, pragma, value)?;
     }
-    Ok(())
+    set(connection, "cache_size", -WRITER_CACHE_KIB)?;
+    set(connection, "wal_autocheckpoint", CHECKPOINT_PAGES)
+}
+
+fn set(connection: &Connection, pragma: &str, value: impl rusqlite::ToSql) -> Result<()> {
+    let set = connection.pragma_update(None, pragma, value).map_err(of_sqlite);
+    set.with_context(|| format!("setting {pragma}"))
 }
 
 /// Of several processes that open a new file at once, one turns the write-ahead log on. SQLite does not wait for

@@ -188,6 +188,29 @@ fn a_mistake_is_not_called_unavailable() {
     assert_eq!(read(&store, |tx| tx.payer_count()), 3);
 }
 
+/// Nobody waits for ever for a server that neither answers nor goes away.
+#[test]
+fn a_server_that_is_frozen_is_left() {
+    let store = Database::postgres().open();
+    let signal = |name: &str, process: i64| {
+        let sent = std::process::Command::new("kill").args([name, &process.to_string()]).status().unwrap();
+        assert!(sent.success(), "kill {name} {process}");
+    };
+    write(&store, |tx| tx.insert_event(&numbered(1))).unwrap();
+    let mut frozen = 0;
+    let asked: Result<()> = store.write(|tx| {
+        frozen = tx.number("SELECT CAST(pg_backend_pid() AS BIGINT) AS n", &[])?;
+        signal("-STOP", frozen);
+        tx.insert_event(&numbered(2))?;
+        tx.events("fault").map(drop)
+    });
+    signal("-CONT", frozen);
+    let asked = asked.unwrap_err();
+    assert!(is_unavailable(&asked), "{asked:#}");
+    write(&store, |tx| tx.insert_event(&numbered(3))).unwrap();
+    assert_eq!(kept(&store), [1, 3]);
+}
+
 #[test]
 fn one_who_waits_for_all_connections_is_told_in_time() {
     let database = Database::postgres();
