@@ -34,21 +34,15 @@ pub(crate) struct Surety {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Take payments: serve the HTTP interface on one address.
+    // Each has its words where its arguments are; words here would hide the longer half of them.
     Serve(serve::Serve),
-    /// Make a small world and play the story of January 2025 in it, under the old rules and under Surety's.
     Demo(demo::Demo),
-    /// Enrol a face from pictures, as the holder of a device key.
     Enrol(enrol::Enrol),
-    /// Prove the books, debits, disputes and decisions from the records alone.
     Verify(verify::Verify),
-    // Its own words are longer.
     Reconcile(reconcile::Reconcile),
-    /// Add synthetic accounts with synthetic faces, so that searches have company.
     Seed(seed::Seed),
     /// Print the OpenAPI document of the HTTP interface.
     Openapi,
-    /// Measure, and say what was measured.
     #[command(subcommand)]
     Bench(bench::Bench),
 }

@@ -11,8 +11,9 @@ use scenario::Client;
 
 use super::{read_picture, say};
 
-/// Enrol a face from pictures, as the holder of a device key: consent to the text in force, send the pictures,
-/// read the code from the own device's messages, confirm.
+/// Enrol a face from pictures, as the holder of a device key.
+///
+/// Consents to the text in force, sends the pictures, reads the code from the own device's messages, confirms.
 #[derive(Args)]
 pub(crate) struct Enrol {
     /// The server.

@@ -9,8 +9,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::{Folders, say};
 use crate::clock;
 
-/// Add synthetic accounts with synthetic faces, so that searches have company. Run it while no server uses the
-/// data folder.
+/// Add synthetic accounts with synthetic faces, so that searches have company.
+///
+/// Run it while no server uses the data folder.
 #[derive(Args)]
 pub(crate) struct Seed {
     #[command(flatten)]

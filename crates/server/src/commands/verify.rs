@@ -11,8 +11,9 @@ use super::{Database, say};
 /// Faults shown per check; the rest is counted.
 const FAULTS_SHOWN: usize = 10;
 
-/// Prove the books, debits, disputes and decisions from the records alone. Exits with 1 when anything disagrees.
-/// May run while the server runs.
+/// Prove the books, debits, disputes and decisions from the records alone.
+///
+/// Exits with 1 when anything disagrees. May run while the server runs.
 #[derive(Args)]
 pub(crate) struct Verify {
     /// The data folder.
