@@ -20,6 +20,7 @@ use self::routes::BearerKey;
 mod body;
 mod caller;
 mod convert;
+mod headers;
 mod observe;
 mod problem;
 mod routes;
@@ -82,5 +83,6 @@ pub(crate) fn router(engine: Arc<Engine>) -> Result<Router> {
         .layer(middleware::from_fn(body::take_small))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
         .layer(middleware::from_fn(observe::observe))
+        .layer(middleware::from_fn(headers::harden))
         .with_state(App { engine, metrics }))
 }

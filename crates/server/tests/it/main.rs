@@ -9,6 +9,7 @@ mod bad_input;
 mod bad_pictures;
 mod database;
 mod fixture;
+mod headers;
 mod models_missing;
 mod money;
 mod openapi;
