@@ -1,7 +1,7 @@
 //! A client: asks for one thing after the other, and writes down what it is told.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -18,6 +18,8 @@ const PAYMENTS: usize = 6;
 const REQUESTS_PER_PAYMENT: usize = 200;
 /// How long a client waits before it asks again for what the database could not take.
 const PAUSE: Duration = Duration::from_millis(50);
+/// How long a request is asked again that the server says to ask again.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// No answer came, or one that says nothing about what happened.
 #[derive(Debug)]
@@ -90,10 +92,19 @@ impl Worker {
 
     /// Asks again for what was not answered.
     pub(crate) fn resolve(&mut self, server: &Access) {
-        if let Some(op) = self.journal.pending.clone() {
-            let keys = Keys::new(server, &self.journal.till);
-            let asked = self.ask(&keys, op.clone(), &Signals::default());
-            asked.unwrap_or_else(|Unanswered(why)| panic!("asked again for {op:?}: {why}"));
+        let keys = Keys::new(server, &self.journal.till);
+        let patience = Instant::now() + PATIENCE;
+        while let Some(op) = self.journal.pending.clone() {
+            match self.ask(&keys, op.clone(), &Signals::default()) {
+                Ok(()) => return,
+                // Until PostgreSQL has ended what the killed server began, its locks are held: the server says to try
+                // again. Nothing else is an excuse.
+                Err(Unanswered(why)) if why.contains("storage_unavailable") && Instant::now() < patience => {
+                    println!("asked again for {op:?}: {why}");
+                    std::thread::sleep(PAUSE);
+                }
+                Err(Unanswered(why)) => panic!("asked again for {op:?}: {why}"),
+            }
         }
     }
 
