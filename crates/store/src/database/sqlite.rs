@@ -21,11 +21,11 @@ use super::tx::Tx;
 /// How long a connection waits for another process's lock before it gives up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
-/// Kept open; whoever comes beyond opens one for himself, which costs more than reading.
 /// The writer's pages stay in memory: it is the only one who changes them.
 const WRITER_CACHE_KIB: i64 = 64 * 1024;
 /// How much the log grows before it is written back, in pages of 4 KiB: a payment writes some forty.
 const CHECKPOINT_PAGES: i64 = 8_000;
+/// Kept open; whoever comes beyond opens one for himself, which costs more than reading.
 const READERS_MAX: usize = 64;
 /// How many use cases share one commit at most: the first of them waits for the last.
 const GROUP_MAX: usize = 128;
