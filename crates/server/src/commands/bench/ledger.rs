@@ -81,7 +81,7 @@ impl Ledger {
         let faces = Arc::new(faces.context("loading the models; `cargo xtask models` fetches them")?);
         let takes = |database| self.only.is_none_or(|only| only == database);
         Ok(Figures {
-            machine: report::machine()?,
+            machine: super::figures::machine()?,
             seconds: self.seconds,
             rounds: self.rounds,
             fdatasyncs_per_second: fdatasyncs(folder, self.time())?,

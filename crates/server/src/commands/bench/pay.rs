@@ -14,6 +14,7 @@ use types::{Amount, Currency, GeoPoint, Place, TransferId};
 use zeroize::Zeroizing;
 
 use super::super::{read_picture, say};
+use super::figures::{Bound, machine, quantile, target};
 use crate::clock;
 
 const REFERENCE: &str = include_str!("../../../../face/tests/golden/reference.py");
@@ -75,14 +76,13 @@ impl Pay {
                 all.push((whole, timings));
             }
         }
-        let cores = std::thread::available_parallelism().context("counting the cores")?;
         say(&format!(
-            "captures of {} frames ({} KiB), {} faces searched, {} runs, {cores} cores, {}",
+            "captures of {} frames ({} KiB), {} faces searched, {} runs, {}",
             frames.len(),
             frames.iter().map(Vec::len).sum::<usize>() / 1024,
             stand.engine.health()?.enrolled,
             all.len(),
-            processor(),
+            machine()?,
         ))?;
         let reference =
             self.python.as_deref().map(|python| self.reference(python, folder, &paid_with)).transpose()?;
@@ -212,8 +212,8 @@ fn report(all: &[(Duration, Timings)], reference: Option<&serde_json::Value>) ->
         let python = python.map_or_else(String::new, |ms| format!("{ms:.1}"));
         say(&format!(
             "{of:<12}{name:<24}{:>10.1}{:>10.1}{python:>16}",
-            quantile(times, 0.5),
-            quantile(times, 0.99)
+            milliseconds(times, 0.5),
+            milliseconds(times, 0.99)
         ))?;
     }
     let Some(python) = reference.and_then(|r| r["total"].as_f64()) else {
@@ -221,38 +221,17 @@ fn report(all: &[(Duration, Timings)], reference: Option<&serde_json::Value>) ->
     };
     let frames = all.first().map_or(1, |(_, timings)| timings.frames.len());
     let sequential = python * f64::from(u32::try_from(frames)?);
-    let decided = quantile(&rows[10].2, 0.5) / sequential;
-    let each = quantile(&rows[5].2, 0.5) / python;
+    let decided = milliseconds(&rows[10].2, 0.5) / sequential;
+    let each = milliseconds(&rows[5].2, 0.5) / python;
     target(
         "a capture to its decision, over the Python pipeline's time for its frames one after the other",
         decided,
-        1.0,
+        Bound::AtMost(1.0),
     )?;
-    target("one frame on one thread, over the Python pipeline's", each, 1.0)
-}
-
-fn target(what: &str, measured: f64, bound: f64) -> Result<()> {
-    let word = if measured <= bound { "ok" } else { "short" };
-    say(&format!("target: {what} {measured:.2} <= {bound:.2} {word}"))
+    target("one frame on one thread, over the Python pipeline's", each, Bound::AtMost(1.0))
 }
 
 /// The `q`-quantile in milliseconds; not a number for no times.
-fn quantile(times: &[Duration], q: f64) -> f64 {
-    let mut sorted: Vec<f64> = times.iter().map(|time| time.as_secs_f64() * 1_000.0).collect();
-    sorted.sort_by(f64::total_cmp);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "an index into a few hundred times"
-    )]
-    let at = (q * sorted.len().saturating_sub(1) as f64).round() as usize;
-    sorted.get(at).copied().unwrap_or(f64::NAN)
-}
-
-/// What the operating system calls the processor.
-fn processor() -> String {
-    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = info.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
-    name.unwrap_or("an unnamed processor").to_owned()
+fn milliseconds(times: &[Duration], q: f64) -> f64 {
+    quantile(&mut times.iter().map(|time| time.as_secs_f64() * 1_000.0).collect::<Vec<f64>>(), q)
 }

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
+use super::super::figures::quantile;
+
 /// What several clients got done.
 #[derive(Clone, Copy)]
 pub(super) struct Load {
@@ -69,18 +71,6 @@ pub(super) fn median(mut of: Vec<f64>) -> f64 {
     } else {
         upper
     }
-}
-
-fn quantile(of: &mut [f64], q: f64) -> f64 {
-    of.sort_by(f64::total_cmp);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "an index into some ten thousand times"
-    )]
-    let at = (q * of.len().saturating_sub(1) as f64).round() as usize;
-    of.get(at).copied().unwrap_or(f64::NAN)
 }
 
 #[cfg(test)]

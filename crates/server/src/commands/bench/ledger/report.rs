@@ -1,18 +1,17 @@
 //! The figures as a person and as a program reads them.
 
-use std::fs;
-
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::Serialize;
 use store::{Tally, Use};
 
 use super::super::super::say;
+use super::super::figures::{Bound, target};
 use super::load::{Load, median};
 use super::world::Phases;
 
 /// A transfer on SQLite shares its wait for the disk with others: so many times the rate of those that do not.
 const GROUPS_MIN: f64 = 10.0;
-/// A payment on PostgreSQL, three transactions with some fifty statements, over pgbench's one with five.
+/// A payment on PostgreSQL, six transactions with some 35 statements, over pgbench's one with seven.
 const PAYMENTS_MIN: f64 = 0.5;
 
 /// All that was measured.
@@ -171,7 +170,7 @@ impl Sqlite {
             return Ok(());
         };
         let what = format!("SQLite transfers/s of {} clients over single committed inserts/s", last.clients);
-        target(&what, last.transfers_per_second / inserts, GROUPS_MIN)
+        target(&what, last.transfers_per_second / inserts, Bound::AtLeast(GROUPS_MIN))
     }
 }
 
@@ -205,7 +204,7 @@ impl Postgres {
                 "PostgreSQL payments/s of {0} clients over pgbench transactions/s of {0} clients",
                 measured.clients
             );
-            target(&what, measured.payments_per_second / simple, PAYMENTS_MIN)?;
+            target(&what, measured.payments_per_second / simple, Bound::AtLeast(PAYMENTS_MIN))?;
         }
         Ok(())
     }
@@ -263,17 +262,4 @@ fn print_measured(measured: &[Measured]) -> Result<()> {
         ))?;
     }
     Ok(())
-}
-
-fn target(what: &str, measured: f64, bound: f64) -> Result<()> {
-    let word = if measured >= bound { "ok" } else { "short" };
-    say(&format!("target: {what} {measured:.2} >= {bound:.2} {word}"))
-}
-
-/// What this was measured on.
-pub(super) fn machine() -> Result<String> {
-    let cores = std::thread::available_parallelism().context("counting the cores")?;
-    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = info.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
-    Ok(format!("{cores} cores, {}", name.unwrap_or("an unnamed processor")))
 }
