@@ -51,6 +51,9 @@ pub(crate) fn advance_payment(
     let before = row.payment.clone();
     row.payment.apply(&event, ctx.now);
     tx.update_payment(row)?;
+    if let Cause::Refund(refund) = step.cause {
+        tx.insert_refund(refund)?;
+    }
     let terms = &row.payment.terms;
     let merchant = tx.merchant(terms.merchant)?.ok_or_else(|| anyhow!("{} has vanished", terms.merchant))?;
     let order = tx.order(terms.order)?.ok_or_else(|| anyhow!("{} has vanished", terms.order))?;

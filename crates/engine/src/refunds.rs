@@ -131,9 +131,6 @@ impl Engine {
                 at: ctx.now,
             };
             let command = Command::Refund { refund: refund.id, amount: refund.amount };
-            // Decided before its row is written: an amount that is not positive has none.
-            row.payment.decide(command, crate::life::standing(tx, id)?, ctx.now)?;
-            tx.insert_refund(&refund)?;
             let actor = merchant.merchant.to_string();
             let step = Step { actor: &actor, command, cause: Cause::Refund(&refund) };
             advance_payment(tx, ctx, &mut row, &step)?;
