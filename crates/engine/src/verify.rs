@@ -49,12 +49,13 @@ pub fn verify(store: &Store, calibration: &Calibration) -> Result<Vec<CheckResul
             disputes: tx.disputes()?,
             decisions: tx.all_decisions()?,
         };
+        let moved = payments::Moved::of(&rows.entries);
         Ok(vec![
             books::balances_follow_from_entries(&rows),
             books::currencies_sum_to_zero(&rows),
             books::nobody_is_out_of_bounds(&rows),
-            payments::every_debit_has_its_transfer(&rows),
-            payments::what_went_back_agrees(&rows),
+            payments::every_debit_has_its_transfer(&rows, &moved),
+            payments::what_went_back_agrees(&rows, &moved),
             payments::pending_money_is_unsettled_payments(&rows),
             payments::settlements_agree(&rows),
             payments::bills_agree(&rows),

@@ -12,7 +12,7 @@ use super::{Books, CheckResult};
 
 /// What the books say about payments, by purpose.
 #[derive(Default)]
-struct Moved<'a> {
+pub(super) struct Moved<'a> {
     paid: BTreeMap<PaymentId, Vec<&'a Transfer>>,
     reversed: BTreeMap<PaymentId, i64>,
     refunded: BTreeMap<RefundId, i64>,
@@ -22,7 +22,7 @@ struct Moved<'a> {
 }
 
 impl<'a> Moved<'a> {
-    fn of(entries: &'a [Entry]) -> Self {
+    pub(super) fn of(entries: &'a [Entry]) -> Self {
         let mut moved = Self::default();
         for entry in entries {
             match entry {
@@ -99,8 +99,7 @@ impl<'a> Moved<'a> {
     }
 }
 
-pub(super) fn every_debit_has_its_transfer(books: &Books) -> CheckResult {
-    let moved = Moved::of(&books.entries);
+pub(super) fn every_debit_has_its_transfer(books: &Books, moved: &Moved<'_>) -> CheckResult {
     let mut faults = Vec::new();
     let mut known = BTreeSet::new();
     for row in &books.payments {
@@ -119,19 +118,19 @@ pub(super) fn every_debit_has_its_transfer(books: &Books) -> CheckResult {
 }
 
 /// Refunds and recoveries: their own rows, the payments' sums and the books say the same.
-pub(super) fn what_went_back_agrees(books: &Books) -> CheckResult {
-    let mut moved = Moved::of(&books.entries);
+pub(super) fn what_went_back_agrees(books: &Books, moved: &Moved<'_>) -> CheckResult {
+    let (mut moved_back, mut moved_to_reserve) = (moved.refunded.clone(), moved.recovered.clone());
     let mut refunded: BTreeMap<PaymentId, i64> = BTreeMap::new();
     let mut recovered: BTreeMap<PaymentId, i64> = BTreeMap::new();
     let mut faults = Vec::new();
     for refund in &books.refunds {
         *refunded.entry(refund.payment).or_default() += refund.amount.minor;
-        if moved.refunded.remove(&refund.id) != Some(refund.amount.minor) {
+        if moved_back.remove(&refund.id) != Some(refund.amount.minor) {
             faults.push(format!("{} and the money it moved disagree", refund.id));
         }
     }
     for row in &books.disputes {
-        if let Some(minor) = moved.recovered.remove(&row.dispute.filing.id) {
+        if let Some(minor) = moved_to_reserve.remove(&row.dispute.filing.id) {
             *recovered.entry(row.dispute.filing.payment).or_default() += minor;
         }
     }
@@ -143,8 +142,8 @@ pub(super) fn what_went_back_agrees(books: &Books) -> CheckResult {
             faults.push(format!("{id}: {sums:?} went back, but refunds and recoveries say {found:?}"));
         }
     }
-    faults.extend(moved.refunded.keys().map(|id| format!("{id} moved money but is no refund")));
-    faults.extend(moved.recovered.keys().map(|id| format!("{id} was recovered for but is no dispute")));
+    faults.extend(moved_back.keys().map(|id| format!("{id} moved money but is no refund")));
+    faults.extend(moved_to_reserve.keys().map(|id| format!("{id} was recovered for but is no dispute")));
     CheckResult { name: "what went back agrees", checked: books.refunds.len(), faults }
 }
 
