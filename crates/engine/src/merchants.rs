@@ -1,6 +1,6 @@
 //! Merchants and terminals, and money from outside.
 
-use ledger::{Account, Balance, BalanceKey, Purpose, Transfer};
+use ledger::{Account, Purpose, Transfer};
 use serde_json::json;
 use store::{KeyRow, MerchantRow, Scope, TerminalRow};
 use types::{Amount, MerchantId, PayerId, Place, TerminalId, TransferId};
@@ -192,7 +192,7 @@ impl Engine {
     /// # Errors
     /// An operating fault.
     pub fn reserve(&self, _staff: &StaffCaller) -> Result<Vec<Amount>, Error> {
-        self.balances_of(&[Account::Reserve])
+        self.store.read(|tx| tx.available_each(Account::Reserve).map_err(Error::from))
     }
 
     /// What a merchant was paid and has not been settled; what was settled and not paid out; and what it owes, as a
@@ -202,20 +202,12 @@ impl Engine {
     /// An operating fault.
     pub fn merchant_balances(&self, merchant: MerchantCaller) -> Result<[Vec<Amount>; 3], Error> {
         let id = merchant.merchant;
-        Ok([
-            self.balances_of(&[Account::MerchantPending(id)])?,
-            self.balances_of(&[Account::MerchantSettled(id)])?,
-            self.balances_of(&[Account::Receivable(id)])?,
-        ])
-    }
-
-    pub(crate) fn balances_of(&self, accounts: &[Account]) -> Result<Vec<Amount>, Error> {
-        let all = self.store.read(|tx| tx.balances().map_err(Error::from))?;
-        let wanted = all.into_iter().filter(|(key, _)| accounts.contains(&key.account));
-        let available = |(key, balance): (BalanceKey, Balance)| {
-            let minor = balance.available_minor().map_err(anyhow::Error::new)?;
-            Ok(Amount::new(minor, key.currency))
-        };
-        wanted.map(available).collect()
+        self.store.read(|tx| {
+            Ok([
+                tx.available_each(Account::MerchantPending(id))?,
+                tx.available_each(Account::MerchantSettled(id))?,
+                tx.available_each(Account::Receivable(id))?,
+            ])
+        })
     }
 }

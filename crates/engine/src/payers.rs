@@ -126,7 +126,8 @@ impl Engine {
     pub fn profile(&self, device: OwnDevice) -> Result<Profile, Error> {
         let row = self.own_row(device)?;
         let contact = self.open_contact(row.id, &row.contact_sealed)?;
-        let balances = self.balances_of(&[Account::Payer(row.id)])?;
+        let balances =
+            self.store.read(|tx| tx.available_each(Account::Payer(row.id)).map_err(Error::from))?;
         Ok(Profile {
             payer: row.id,
             name: contact.name.clone(),

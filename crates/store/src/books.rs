@@ -30,10 +30,18 @@ impl Tx<'_> {
     /// # Errors
     /// The database fails, or the books are damaged.
     pub fn available(&self, account: Account, currency: Currency) -> Result<Amount> {
-        let balance = self.balance(BalanceKey { account, currency })?;
-        let minor =
-            balance.available_minor().with_context(|| format!("the balance of {account} is damaged"))?;
-        Ok(Amount::new(minor, currency))
+        let key = BalanceKey { account, currency };
+        spendable(key, self.balance(key)?)
+    }
+
+    /// What an account can spend in every currency it was used in.
+    ///
+    /// # Errors
+    /// As [`Tx::available`].
+    pub fn available_each(&self, account: Account) -> Result<Vec<Amount>> {
+        self.all("SELECT * FROM balances WHERE account = ?1 ORDER BY currency", &[text(account)], |row| {
+            spendable(read_key(row)?, read_balance(row)?)
+        })
     }
 
     fn balance(&self, key: BalanceKey) -> Result<Balance> {
@@ -251,6 +259,12 @@ fn by_currency(keys: &BTreeSet<BalanceKey>) -> BTreeMap<&'static str, Vec<Balanc
 /// `?first, ?first+1, ...`, as many as `count`.
 fn placeholders(first: usize, count: usize) -> String {
     (first..first + count).map(|at| format!("?{at}")).collect::<Vec<_>>().join(", ")
+}
+
+fn spendable(key: BalanceKey, balance: Balance) -> Result<Amount> {
+    let minor = balance.available_minor();
+    let minor = minor.with_context(|| format!("the balance of {} is damaged", key.account))?;
+    Ok(Amount::new(minor, key.currency))
 }
 
 fn read_key(row: &Row<'_>) -> Result<BalanceKey> {
