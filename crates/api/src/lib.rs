@@ -5,6 +5,7 @@
 #![warn(missing_docs)]
 
 mod disputes;
+mod logins;
 mod merchants;
 mod money;
 mod payers;
@@ -17,6 +18,7 @@ pub use disputes::{
     EvidenceView, FindingRequest, NotMe, Purpose, Recovery, Side, StatementRequest, StatementView,
     TimelineEntry,
 };
+pub use logins::{Carrier, Login};
 pub use merchants::{Funding, NewMerchant, NewMerchantReply, NewTerminal, NewTerminalReply};
 pub use money::{
     BillDate, BillSum, BillTotals, BillView, CapturePayment, DeliveryFilter, DeliveryList, DeliveryState,

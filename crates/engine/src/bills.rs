@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use payments::{Bill, Line, LineKind, Totals};
 use store::{BillLineKind, BillLineRow, BilledOrder, Store};
-use types::{Amount, Digest, MerchantId, Timestamp};
+use types::{Amount, Digest, MerchantId, Right, Timestamp};
 
 use crate::callers::MerchantCaller;
 use crate::engine::Engine;
@@ -32,6 +32,7 @@ impl Engine {
     /// # Errors
     /// [`Rejected::Field`] for the date, [`Rejected::BillNotReady`] before the day is over; an operating fault.
     pub fn bill(&self, now: Timestamp, merchant: MerchantCaller, date: &str) -> Result<BillView, Error> {
+        merchant.may(Right::Money)?;
         let date = business_day(date)?;
         if date >= self.business_date(now) {
             return Err(Rejected::BillNotReady.into());

@@ -1,23 +1,77 @@
-//! Who calls. Each value is made only by [`Engine::authenticate`], so holding one is proof of the key.
+//! Who calls. Each value is made only by authentication, so holding one is proof of the credential.
 
-use anyhow::Context as _;
-use store::{KeyRow, Scope};
-use types::{KeyId, MerchantId, PayerId, TerminalId};
+use anyhow::{Context as _, anyhow};
+use store::{CredentialKind, CredentialRow, Post, Scope, Tx, UserState};
+use subtle::ConstantTimeEq;
+use types::{
+    KeyId, MerchantId, MerchantRole, PayerId, Right, Rights, SignedDuration, StaffRole, StaffRoles,
+    TerminalId, Timestamp, UserId,
+};
 use zeroize::Zeroizing;
 
 use crate::engine::{Context, Engine};
 use crate::rejected::{Error, Rejected};
 
-/// The operator's staff.
+/// How exactly it is kept when a credential was last shown: writing it with every request would cost more than it says.
+const SEEN_TO: SignedDuration = SignedDuration::from_hours(1);
+
+/// A member of the operator's staff.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StaffCaller {
+    pub(crate) user: UserId,
+    /// The login: the name in records.
     pub(crate) name: String,
+    pub(crate) roles: StaffRoles,
 }
 
-/// One merchant's systems.
+impl StaffCaller {
+    /// Goes on only with one of these roles.
+    pub(crate) fn must_be(&self, needed: impl Into<StaffRoles>) -> Result<(), Rejected> {
+        let needed = needed.into();
+        if self.roles.is_disjoint(needed) { Err(Rejected::RoleMissing { needed }) } else { Ok(()) }
+    }
+
+    /// The user behind the call.
+    #[must_use]
+    pub const fn user(&self) -> UserId {
+        self.user
+    }
+
+    /// What the user is trusted with.
+    #[must_use]
+    pub const fn roles(&self) -> StaffRoles {
+        self.roles
+    }
+}
+
+/// Somebody who acts for one merchant: a machine's key, or a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MerchantCaller {
     pub(crate) merchant: MerchantId,
+    pub(crate) actor: MerchantActor,
+    pub(crate) rights: Rights,
+}
+
+/// Who acts for a merchant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MerchantActor {
+    Key(KeyId),
+    User(UserId),
+}
+
+impl MerchantCaller {
+    /// Goes on only with this right.
+    pub(crate) fn may(&self, needed: Right) -> Result<(), Rejected> {
+        if self.rights.contains(needed) { Ok(()) } else { Err(Rejected::RightMissing { needed }) }
+    }
+
+    /// The name in records.
+    pub(crate) fn name(&self) -> String {
+        match self.actor {
+            MerchantActor::Key(key) => format!("{} {key}", self.merchant),
+            MerchantActor::User(user) => format!("{} {user}", self.merchant),
+        }
+    }
 }
 
 /// One terminal. Nothing that changes a face or an account takes one of these.
@@ -30,14 +84,16 @@ pub struct TerminalCaller {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OwnDevice {
     pub(crate) payer: PayerId,
+    /// Which of the payer's devices.
+    pub(crate) device: KeyId,
 }
 
-/// Whoever a key belongs to.
+/// Whoever a credential speaks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caller {
-    /// The operator's staff.
+    /// A member of the operator's staff.
     Staff(StaffCaller),
-    /// One merchant's systems.
+    /// One merchant's systems or people.
     Merchant(MerchantCaller),
     /// One terminal.
     Terminal(TerminalCaller),
@@ -92,45 +148,173 @@ impl Caller {
 }
 
 impl Engine {
-    /// Who a bearer secret belongs to.
+    /// Whom a secret speaks for, shown as a bearer key or in a cookie.
     ///
     /// # Errors
     /// [`Rejected::KeyUnknown`]; an operating fault.
-    pub fn authenticate(&self, secret: &str) -> Result<Caller, Error> {
+    pub fn authenticate(&self, now: Timestamp, secret: &str, shown: CredentialKind) -> Result<Caller, Error> {
         let hash = evidence::digest(secret.as_bytes());
-        let key: Option<KeyRow> = self.store.read(|tx| tx.key(&hash.0))?;
-        let key = key.ok_or(Rejected::KeyUnknown)?;
-        let damaged = || format!("the subject of {} is damaged", key.id);
-        Ok(match key.scope {
-            Scope::Staff => Caller::Staff(StaffCaller { name: key.subject }),
-            Scope::Merchant => {
-                Caller::Merchant(MerchantCaller { merchant: key.subject.parse().with_context(damaged)? })
-            }
-            Scope::Terminal => {
-                Caller::Terminal(TerminalCaller { terminal: key.subject.parse().with_context(damaged)? })
-            }
-            Scope::Payer => Caller::Payer(OwnDevice { payer: key.subject.parse().with_context(damaged)? }),
-        })
+        let found = self.store.read(|tx| {
+            let key = tx.credential_of_secret(&hash.0)?;
+            let key = key.filter(|key| key.kind == shown && key.is_live(now));
+            key.map(|key| Ok::<_, Error>((caller(tx, &key)?, key))).transpose()
+        })?;
+        let (caller, key) = found.ok_or(Rejected::KeyUnknown)?;
+        self.note_seen(now, &key)?;
+        Ok(caller)
     }
 
-    /// Makes a secret that was just drawn a key of the operator's staff. For whoever holds the machine, not for the
-    /// network.
-    pub(crate) fn keep_staff_key(
-        &self,
-        ctx: &Context<'_>,
-        name: &str,
-        (secret, id): &(Zeroizing<String>, KeyId),
-    ) -> Result<(), Error> {
-        self.store.write(|tx| {
-            let row = KeyRow { id: *id, scope: Scope::Staff, subject: name.to_owned() };
-            tx.insert_key(&row, &evidence::digest(secret.as_bytes()).0, ctx.now).map_err(Error::from)
-        })
+    /// The public key of a signing credential, to check a request's signature with.
+    ///
+    /// # Errors
+    /// [`Rejected::KeyUnknown`]; an operating fault.
+    pub fn signing_key(&self, now: Timestamp, id: KeyId) -> Result<SigningKey, Error> {
+        let key = self.store.read(|tx| tx.credential(id).map_err(Error::from))?;
+        let key = key.filter(|key| key.kind == CredentialKind::Signature && key.is_live(now));
+        let row = key.ok_or(Rejected::KeyUnknown)?;
+        let public_key = row.public_key.ok_or_else(|| anyhow!("{id} has no public key"))?;
+        Ok(SigningKey { row, public_key })
+    }
+
+    /// Whom a signature speaks for that `key` was found to have made.
+    ///
+    /// # Errors
+    /// [`Rejected::KeyUnknown`]; an operating fault.
+    pub fn signer(&self, now: Timestamp, key: &SigningKey) -> Result<Caller, Error> {
+        let caller = self.store.read(|tx| caller(tx, &key.row))?;
+        self.note_seen(now, &key.row)?;
+        Ok(caller)
+    }
+
+    fn note_seen(&self, now: Timestamp, key: &CredentialRow) -> Result<(), Error> {
+        // Keys of machines and terminals are shown all day; of people's devices it is worth knowing.
+        let worth = matches!(key.scope, Scope::User | Scope::Payer);
+        if worth && key.seen_at.is_none_or(|seen| now.duration_since(seen) >= SEEN_TO) {
+            self.store.write(|tx| tx.see_credential(key.id, now).map_err(Error::from))?;
+        }
+        Ok(())
+    }
+
+    /// What a page must send with each change besides its cookie: a keyed fingerprint of the cookie's secret, which
+    /// another site can neither read nor guess.
+    #[must_use]
+    pub fn csrf_token(&self, cookie: &str) -> String {
+        hex::encode(self.keyring.blind_index("csrf", &evidence::digest(cookie.as_bytes()).to_string()))
+    }
+
+    /// Is this the token of that cookie? Compared in constant time.
+    #[must_use]
+    pub fn is_csrf_token(&self, cookie: &str, token: &str) -> bool {
+        self.csrf_token(cookie).as_bytes().ct_eq(token.as_bytes()).into()
     }
 }
 
-/// A fresh bearer secret of 256 bits, and the id of its key.
-pub(crate) fn new_secret(ctx: &mut Context<'_>) -> (Zeroizing<String>, KeyId) {
-    let mut bytes = Zeroizing::new([0_u8; 32]);
-    ctx.random.fill_bytes(&mut *bytes);
-    (Zeroizing::new(format!("sk_{}", hex::encode(*bytes))), KeyId::generate(ctx.now, ctx.random))
+/// A credential that signs, and what checks its signatures.
+#[derive(Clone, Debug)]
+pub struct SigningKey {
+    row: CredentialRow,
+    /// The Ed25519 public key (RFC 8032).
+    pub public_key: [u8; 32],
+}
+
+/// Whom a live credential speaks for.
+fn caller(tx: &Tx<'_>, key: &CredentialRow) -> Result<Caller, Error> {
+    let damaged = || format!("the subject of {} is damaged", key.id);
+    Ok(match key.scope {
+        Scope::User => user(tx, key, key.subject.parse().with_context(damaged)?)?,
+        Scope::Merchant => Caller::Merchant(MerchantCaller {
+            merchant: key.subject.parse().with_context(damaged)?,
+            actor: MerchantActor::Key(key.id),
+            rights: key.rights,
+        }),
+        Scope::Terminal => {
+            Caller::Terminal(TerminalCaller { terminal: key.subject.parse().with_context(damaged)? })
+        }
+        Scope::Payer => {
+            Caller::Payer(OwnDevice { payer: key.subject.parse().with_context(damaged)?, device: key.id })
+        }
+    })
+}
+
+fn user(tx: &Tx<'_>, key: &CredentialRow, id: UserId) -> Result<Caller, Error> {
+    let row = tx.user(id)?.ok_or_else(|| anyhow!("the user of {} has vanished", key.id))?;
+    if row.state != UserState::Active {
+        return Err(Rejected::KeyUnknown.into());
+    }
+    Ok(match row.post {
+        Post::Staff(roles) => Caller::Staff(StaffCaller { user: id, name: row.login, roles }),
+        Post::Merchant(merchant, role) => Caller::Merchant(MerchantCaller {
+            merchant,
+            actor: MerchantActor::User(id),
+            rights: MerchantRole::rights(role),
+        }),
+    })
+}
+
+/// A fresh secret of 256 bits, and the row of its credential: not yet written.
+pub(crate) struct NewCredential {
+    pub(crate) secret: Zeroizing<String>,
+    pub(crate) row: CredentialRow,
+}
+
+impl NewCredential {
+    /// Draws a secret for a subject. It opens everything the subject may do, until it is revoked.
+    pub(crate) fn draw(
+        ctx: &mut Context<'_>,
+        (kind, scope): (CredentialKind, Scope),
+        subject: &impl std::fmt::Display,
+        label: &str,
+    ) -> Self {
+        let mut bytes = Zeroizing::new([0_u8; 32]);
+        ctx.random.fill_bytes(&mut *bytes);
+        let row = CredentialRow {
+            id: KeyId::generate(ctx.now, ctx.random),
+            kind,
+            scope,
+            subject: subject.to_string(),
+            public_key: None,
+            rights: if scope == Scope::Merchant { Rights::all() } else { Rights::empty() },
+            label: label.to_owned(),
+            created_at: ctx.now,
+            expires_at: None,
+            seen_at: None,
+            revoked_at: None,
+        };
+        Self { secret: Zeroizing::new(format!("sk_{}", hex::encode(*bytes))), row }
+    }
+
+    /// Writes the row, with the SHA-256 of the secret.
+    pub(crate) fn keep(&self, tx: &Tx<'_>) -> anyhow::Result<()> {
+        tx.insert_credential(&self.row, Some(&evidence::digest(self.secret.as_bytes()).0))
+    }
+}
+
+/// Who may do what on the operator's side, by the kind of thing that is done.
+pub(crate) mod duty {
+    use super::{StaffRole, StaffRoles};
+
+    /// Registering and looking after merchants, terminals, settlements.
+    pub(crate) fn merchants() -> StaffRoles {
+        StaffRole::MerchantCare.into()
+    }
+
+    /// Letting money in or out, and approving what somebody else asked for.
+    pub(crate) fn money() -> StaffRoles {
+        StaffRole::Approver.into()
+    }
+
+    /// Working on a dispute.
+    pub(crate) fn disputes() -> StaffRoles {
+        StaffRole::Investigator.into()
+    }
+
+    /// Reading disputes and what the machines measured.
+    pub(crate) fn reading_disputes() -> StaffRoles {
+        StaffRole::Investigator | StaffRole::Approver | StaffRole::RiskAnalyst | StaffRole::Auditor
+    }
+
+    /// Reading what the operator's money is at.
+    pub(crate) fn reading_money() -> StaffRoles {
+        StaffRole::Approver | StaffRole::Investigator | StaffRole::MerchantCare | StaffRole::Auditor
+    }
 }

@@ -8,9 +8,9 @@ use ledger::{Account, Purpose, Transfer};
 use payments::{Command as PaymentCommand, State};
 use serde_json::json;
 use store::{AccessRow, DisputeRow, EvidenceRow, Language, MessageRow, PaymentRow, Tx};
-use types::{Amount, DisputeId, EventId, PayerId, PaymentId, SessionId, TransferId};
+use types::{Amount, DisputeId, EventId, PayerId, PaymentId, Right, SessionId, TransferId};
 
-use crate::callers::{MerchantCaller, OwnDevice, StaffCaller};
+use crate::callers::{MerchantCaller, OwnDevice, StaffCaller, duty};
 use crate::engine::{Context, Engine, Message, record, tell, text_field};
 use crate::life::{Cause, Step, advance_payment, loss, payment_data};
 use crate::outbox::announce;
@@ -129,6 +129,7 @@ impl Engine {
         staff: &StaffCaller,
         id: DisputeId,
     ) -> Result<EvidenceRow, Error> {
+        staff.must_be(duty::disputes())?;
         let row = self.gather(ctx, id)?;
         self.store.write(|tx| {
             let case = tx.dispute(id)?.ok_or(Rejected::dispute())?;
@@ -217,11 +218,12 @@ impl Engine {
         id: DisputeId,
         (stance, text): (Stance, &str),
     ) -> Result<Dispute, Error> {
+        merchant.may(Right::Disputes)?;
         let text = text_field("text", text, WORDS_MAX, "1 to 2,000 characters")?;
         self.store.write(|tx| {
             let row = tx.dispute(id)?.filter(|row| row.dispute.filing.merchant == merchant.merchant);
             row.ok_or(Rejected::dispute())?;
-            let actor = merchant.merchant.to_string();
+            let actor = merchant.name();
             Self::advance(tx, ctx, (id, &actor), Command::ReceiveStatement { stance, text: text.clone() })?;
             Ok(tx.dispute(id)?.ok_or(Rejected::dispute())?.dispute)
         })
@@ -237,6 +239,7 @@ impl Engine {
         staff: &StaffCaller,
         id: DisputeId,
     ) -> Result<CaseView, Error> {
+        staff.must_be(duty::money())?;
         let transfer = TransferId::generate(ctx.now, ctx.random);
         self.staff_step(ctx, staff, id, Command::ApproveCompensation { transfer })
     }
@@ -252,6 +255,7 @@ impl Engine {
         id: DisputeId,
         (finding, note): (Finding, &str),
     ) -> Result<CaseView, Error> {
+        staff.must_be(duty::disputes())?;
         let note = text_field("note", note, WORDS_MAX, "1 to 2,000 characters")?;
         let transfer = TransferId::generate(ctx.now, ctx.random);
         self.store.write(|tx| {
@@ -279,6 +283,7 @@ impl Engine {
         id: DisputeId,
         transfer: TransferId,
     ) -> Result<CaseView, Error> {
+        staff.must_be(duty::disputes())?;
         self.staff_step(ctx, staff, id, Command::Recover { transfer })
     }
 
@@ -292,6 +297,7 @@ impl Engine {
         staff: &StaffCaller,
         id: DisputeId,
     ) -> Result<CaseView, Error> {
+        staff.must_be(duty::disputes())?;
         self.store.write(|tx| {
             Self::advance(tx, ctx, (id, &staff.name), Command::Close)?;
             let dispute = tx.dispute(id)?.ok_or(Rejected::dispute())?.dispute;
@@ -321,7 +327,8 @@ impl Engine {
     ///
     /// # Errors
     /// An unknown dispute; an operating fault.
-    pub fn case(&self, _staff: &StaffCaller, id: DisputeId) -> Result<CaseView, Error> {
+    pub fn case(&self, staff: &StaffCaller, id: DisputeId) -> Result<CaseView, Error> {
+        staff.must_be(duty::reading_disputes())?;
         self.store.read(|tx| {
             let row = tx.dispute(id)?.ok_or(Rejected::dispute())?;
             case_view(tx, row)
@@ -332,7 +339,8 @@ impl Engine {
     ///
     /// # Errors
     /// An operating fault.
-    pub fn cases(&self, _staff: &StaffCaller) -> Result<Vec<CaseView>, Error> {
+    pub fn cases(&self, staff: &StaffCaller) -> Result<Vec<CaseView>, Error> {
+        staff.must_be(duty::reading_disputes())?;
         self.store.read(|tx| tx.disputes()?.into_iter().map(|row| case_view(tx, row)).collect())
     }
 
@@ -358,6 +366,7 @@ impl Engine {
         id: DisputeId,
         purpose: &str,
     ) -> Result<Vec<EvidenceRow>, Error> {
+        staff.must_be(duty::reading_disputes())?;
         self.store.write(|tx| {
             let row = tx.dispute(id)?.ok_or(Rejected::dispute())?;
             look(tx, ctx, staff, (&id.to_string(), row.dispute.filing.payer), purpose)?;

@@ -12,10 +12,11 @@ use face::FaceModels;
 use identity::Calibration;
 use rand::Rng;
 use risk::{Certainty, Policy, Recognition};
-use store::{Objects, Scope, Store, Tx};
+use store::{CredentialKind, Objects, Post, Scope, Store, Tx, UserRow, UserState};
+use types::{StaffRoles, UserId};
 use zeroize::Zeroizing;
 
-use crate::callers::new_secret;
+use crate::callers::NewCredential;
 use crate::engine::{Context, Engine, Parts};
 use crate::outbox::{Endpoint, check_url, new_signing_secret};
 
@@ -112,12 +113,13 @@ impl Installation {
             policy_digest,
         };
         let engine = Engine::assemble(parts)?;
-        if !engine.store.read(|tx: &Tx<'_>| tx.has_key(Scope::Staff))? {
+        if !engine.store.read(|tx: &Tx<'_>| tx.has_credential(Scope::User))? {
             // The file comes first: a start that is cut off in between leaves a key that opens nothing, and the next
             // one makes another.
-            let secret = new_secret(ctx);
-            write_secret(&self.folder.join("staff.key"), secret.0.as_bytes())?;
-            engine.keep_staff_key(ctx, "operator", &secret)?;
+            let user = UserId::generate(ctx.now, ctx.random);
+            let key = NewCredential::draw(ctx, (CredentialKind::Bearer, Scope::User), &user, "staff.key");
+            write_secret(&self.folder.join("staff.key"), key.secret.as_bytes())?;
+            engine.store.write(|tx| keep_operator(tx, ctx, user, &key))?;
         }
         Ok(engine)
     }
@@ -166,6 +168,21 @@ impl Installation {
         }
         Ok(key)
     }
+}
+
+/// The first user, for whoever holds the machine.
+fn keep_operator(tx: &Tx<'_>, ctx: &Context<'_>, id: UserId, key: &NewCredential) -> Result<()> {
+    let row = UserRow {
+        id,
+        post: Post::Staff(StaffRoles::all()),
+        login: "operator".to_owned(),
+        name: "operator".to_owned(),
+        state: UserState::Active,
+        created_at: ctx.now,
+        created_by: "surety".to_owned(),
+    };
+    ensure!(tx.insert_user(&row)?, "there is a user `operator` already, but nobody has a key");
+    key.keep(tx)
 }
 
 /// A database is opened under the master key it was begun with and no other.

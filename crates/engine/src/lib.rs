@@ -37,7 +37,7 @@ mod sweeping;
 mod verify;
 
 pub use bills::BillView;
-pub use callers::{Caller, MerchantCaller, OwnDevice, StaffCaller, TerminalCaller};
+pub use callers::{Caller, MerchantCaller, OwnDevice, SigningKey, StaffCaller, TerminalCaller};
 pub use cases::{CaseView, PURPOSES};
 pub use disputes::{
     Assessment, Compensation, Dispute, Facts, FiledBy, Filing, Finding, Item, Outcome, Side, Stance,
@@ -65,7 +65,7 @@ pub use seed::{Seeded, SyntheticFace};
 pub use sessions::{OpenedSession, Recognised, SessionState, SessionView};
 pub use settling::SettlementView;
 pub use store::{
-    AccessRow, ConsentRow, DecisionRow, DeliveryRow, DeliveryState, EnrolmentRow, EnrolmentState,
-    EvidenceRow, FaceState, Language, MessageRow, OrderState, RefundRow, SettlementState,
+    AccessRow, ConsentRow, CredentialKind, DecisionRow, DeliveryRow, DeliveryState, EnrolmentRow,
+    EnrolmentState, EvidenceRow, FaceState, Language, MessageRow, OrderState, RefundRow, SettlementState,
 };
 pub use verify::{CheckResult, verify};

@@ -2,11 +2,11 @@
 
 use ledger::{Account, Purpose, Transfer};
 use serde_json::json;
-use store::{KeyRow, MerchantRow, Scope, TerminalRow};
-use types::{Amount, MerchantId, PayerId, Place, TerminalId, TransferId};
+use store::{CredentialKind, MerchantRow, Scope, TerminalRow};
+use types::{Amount, MerchantId, PayerId, Place, Right, TerminalId, TransferId};
 use zeroize::Zeroizing;
 
-use crate::callers::{MerchantCaller, StaffCaller, new_secret};
+use crate::callers::{MerchantCaller, NewCredential, StaffCaller, duty};
 use crate::engine::{Context, Engine, record, text_field};
 use crate::rejected::{Error, Rejected};
 
@@ -41,10 +41,11 @@ impl Engine {
         staff: &StaffCaller,
         new: NewMerchant,
     ) -> Result<(MerchantId, Zeroizing<String>), Error> {
+        staff.must_be(duty::merchants())?;
         let name = text_field("name", &new.name, 100, "a name of 1 to 100 characters")?;
         let city = text_field("city", &new.city, 100, "a city of 1 to 100 characters")?;
         let id = MerchantId::generate(ctx.now, ctx.random);
-        let (secret, key) = new_secret(ctx);
+        let key = NewCredential::draw(ctx, (CredentialKind::Bearer, Scope::Merchant), &id, "first key");
         self.store.write(|tx| {
             tx.insert_merchant(&MerchantRow {
                 id,
@@ -55,11 +56,10 @@ impl Engine {
                 webhook: None,
                 created_at: ctx.now,
             })?;
-            let row = KeyRow { id: key, scope: Scope::Merchant, subject: id.to_string() };
-            tx.insert_key(&row, &evidence::digest(secret.as_bytes()).0, ctx.now)?;
+            key.keep(tx)?;
             record(tx, ctx, &staff.name, &id, json!({ "event": "merchant_registered" })).map_err(Error::from)
         })?;
-        Ok((id, secret))
+        Ok((id, key.secret))
     }
 
     /// Registers a terminal; returns the device's bearer key, which is shown once.
@@ -72,13 +72,14 @@ impl Engine {
         staff: &StaffCaller,
         new: NewTerminal,
     ) -> Result<(TerminalId, Zeroizing<String>), Error> {
+        staff.must_be(duty::merchants())?;
         let label = text_field("label", &new.label, 100, "a label of 1 to 100 characters")?;
         let city = text_field("place.city", &new.place.city, 100, "a city of 1 to 100 characters")?;
         let address =
             text_field("place.address", &new.place.address, 200, "an address of 1 to 200 characters")?;
         let place = Place { city, address, point: new.place.point };
         let id = TerminalId::generate(ctx.now, ctx.random);
-        let (secret, key) = new_secret(ctx);
+        let key = NewCredential::draw(ctx, (CredentialKind::Bearer, Scope::Terminal), &id, "");
         self.store.write(|tx| {
             tx.merchant(new.merchant)?.ok_or(Rejected::merchant())?;
             let created_at = ctx.now;
@@ -91,11 +92,10 @@ impl Engine {
                 created_at,
             };
             tx.insert_terminal(&row)?;
-            let row = KeyRow { id: key, scope: Scope::Terminal, subject: id.to_string() };
-            tx.insert_key(&row, &evidence::digest(secret.as_bytes()).0, ctx.now)?;
+            key.keep(tx)?;
             record(tx, ctx, &staff.name, &id, json!({ "event": "terminal_registered" })).map_err(Error::from)
         })?;
-        Ok((id, secret))
+        Ok((id, key.secret))
     }
 
     /// Sets a merchant's terms: T+n, from the next settlement on, and the fee, for payments from now on.
@@ -109,6 +109,7 @@ impl Engine {
         id: MerchantId,
         (settle_after_days, fee_bps): (u32, u32),
     ) -> Result<(), Error> {
+        staff.must_be(duty::merchants())?;
         if !(1..=90).contains(&settle_after_days) {
             return Err(Rejected::Field { field: "settle_after_days", what: "1 to 90 days" }.into());
         }
@@ -135,6 +136,7 @@ impl Engine {
         staff: &StaffCaller,
         (id, amount): (TransferId, Amount),
     ) -> Result<Amount, Error> {
+        staff.must_be(duty::money())?;
         let transfer = Transfer {
             id,
             from: Account::External,
@@ -156,6 +158,7 @@ impl Engine {
         payer: PayerId,
         (id, amount): (TransferId, Amount),
     ) -> Result<Amount, Error> {
+        staff.must_be(duty::money())?;
         self.store.read(|tx| tx.payer(payer)?.ok_or(Rejected::payer()).map_err(Error::from))?;
         let transfer = Transfer {
             id,
@@ -191,7 +194,8 @@ impl Engine {
     ///
     /// # Errors
     /// An operating fault.
-    pub fn reserve(&self, _staff: &StaffCaller) -> Result<Vec<Amount>, Error> {
+    pub fn reserve(&self, staff: &StaffCaller) -> Result<Vec<Amount>, Error> {
+        staff.must_be(duty::reading_money())?;
         self.store.read(|tx| tx.available_each(Account::Reserve).map_err(Error::from))
     }
 
@@ -201,6 +205,7 @@ impl Engine {
     /// # Errors
     /// An operating fault.
     pub fn merchant_balances(&self, merchant: MerchantCaller) -> Result<[Vec<Amount>; 3], Error> {
+        merchant.may(Right::Money)?;
         let id = merchant.merchant;
         self.store.read(|tx| {
             Ok([

@@ -4,7 +4,7 @@ use anyhow::anyhow;
 use payments::{Command, State};
 use serde_json::json;
 use store::{OrderRow, OrderState, PaymentRow, Tx};
-use types::{Amount, OrderId, PaymentId, SignedDuration, TerminalId, Timestamp};
+use types::{Amount, OrderId, PaymentId, Right, SignedDuration, TerminalId, Timestamp};
 
 use crate::callers::{Caller, MerchantCaller};
 use crate::engine::{Context, Engine, record, text_field};
@@ -59,6 +59,7 @@ impl Engine {
         merchant: MerchantCaller,
         new: NewOrder,
     ) -> Result<(OrderView, bool), Error> {
+        merchant.may(Right::Orders)?;
         let out_trade_no = text_field("out_trade_no", &new.out_trade_no, 64, "1 to 64 characters")?;
         let description = text_field("description", &new.description, 100, "1 to 100 characters")?;
         if new.amount.currency != self.policy.currency {
@@ -91,7 +92,7 @@ impl Engine {
                 return Err(Rejected::OrderReversed.into());
             }
             if tx.insert_order(&row)? {
-                let actor = merchant.merchant.to_string();
+                let actor = merchant.name();
                 record(tx, ctx, &actor, &row.id, json!({ "event": "order_created" }))?;
                 return Ok((shown(row.clone(), None, ctx.now), true));
             }
@@ -143,8 +144,9 @@ impl Engine {
         merchant: MerchantCaller,
         out_trade_no: &str,
     ) -> Result<Option<OrderView>, Error> {
+        merchant.may(Right::Orders)?;
         let out_trade_no = text_field("out_trade_no", out_trade_no, 64, "1 to 64 characters")?;
-        let actor = merchant.merchant.to_string();
+        let actor = merchant.name();
         self.store.write(|tx| {
             tx.reverse_number(merchant.merchant, &out_trade_no, ctx.now)?;
             let found = tx.order_by_number(merchant.merchant, &out_trade_no)?;
@@ -183,6 +185,7 @@ impl Engine {
         merchant: MerchantCaller,
         out_trade_no: &str,
     ) -> Result<OrderView, Error> {
+        merchant.may(Right::Orders)?;
         let out_trade_no = text_field("out_trade_no", out_trade_no, 64, "1 to 64 characters")?;
         self.store.read(|tx| {
             let row = tx.order_by_number(merchant.merchant, &out_trade_no)?.ok_or(Rejected::order())?;
@@ -194,7 +197,7 @@ impl Engine {
 fn caller_name(caller: &Caller) -> String {
     match caller {
         Caller::Staff(staff) => staff.name.clone(),
-        Caller::Merchant(merchant) => merchant.merchant.to_string(),
+        Caller::Merchant(merchant) => merchant.name(),
         Caller::Terminal(terminal) => terminal.terminal.to_string(),
         Caller::Payer(device) => device.payer.to_string(),
     }
@@ -203,7 +206,10 @@ fn caller_name(caller: &Caller) -> String {
 fn visible_order(tx: &Tx<'_>, caller: &Caller, id: OrderId) -> Result<OrderRow, Error> {
     let row = tx.order(id)?;
     let row = match caller {
-        Caller::Merchant(merchant) => row.filter(|row| row.merchant == merchant.merchant),
+        Caller::Merchant(merchant) => {
+            merchant.may(Right::Orders)?;
+            row.filter(|row| row.merchant == merchant.merchant)
+        }
         Caller::Terminal(terminal) => row.filter(|row| row.terminal == terminal.terminal),
         Caller::Staff(_) | Caller::Payer(_) => {
             return Err(Rejected::WrongRole { needed: "merchant or terminal" }.into());

@@ -11,10 +11,10 @@ use base64::engine::general_purpose::STANDARD;
 use rand::{Rng, RngExt};
 use serde_json::{Value, json};
 use store::{DeliveryRow, DeliveryState, MerchantRow, Tx, WebhookRow};
-use types::{DeliveryId, MerchantId, SignedDuration, Timestamp};
+use types::{DeliveryId, MerchantId, Right, SignedDuration, Timestamp};
 use zeroize::Zeroizing;
 
-use crate::callers::{MerchantCaller, StaffCaller};
+use crate::callers::{MerchantCaller, StaffCaller, duty};
 use crate::engine::{Context, Engine, record};
 use crate::rejected::{Error, Rejected};
 
@@ -126,6 +126,7 @@ impl Engine {
         id: MerchantId,
         url: &str,
     ) -> Result<Zeroizing<String>, Error> {
+        staff.must_be(duty::merchants())?;
         let url = check_url(url)?;
         let secret = new_signing_secret(ctx.random);
         let secret_sealed = self.keyring.seal(&format!("webhook {id}"), secret.as_bytes(), ctx.random);
@@ -258,9 +259,10 @@ impl Engine {
     /// An operating fault.
     pub fn deliveries(
         &self,
-        _staff: &StaffCaller,
+        staff: &StaffCaller,
         state: Option<DeliveryState>,
     ) -> Result<Vec<DeliveryRow>, Error> {
+        staff.must_be(duty::merchants())?;
         self.store.read(|tx| tx.deliveries(state, None, LIST_MAX).map_err(Error::from))
     }
 
@@ -273,6 +275,7 @@ impl Engine {
         merchant: MerchantCaller,
         state: Option<DeliveryState>,
     ) -> Result<Vec<DeliveryRow>, Error> {
+        merchant.may(Right::Manage)?;
         let recipient = recipient(merchant.merchant);
         self.store.read(|tx| tx.deliveries(state, Some(&recipient), LIST_MAX).map_err(Error::from))
     }
@@ -288,6 +291,7 @@ impl Engine {
         staff: &StaffCaller,
         id: DeliveryId,
     ) -> Result<DeliveryRow, Error> {
+        staff.must_be(duty::merchants())?;
         self.store.write(|tx| {
             let mut row = tx.delivery(id)?.ok_or(Rejected::delivery())?;
             row.state = DeliveryState::Waiting;

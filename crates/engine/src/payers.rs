@@ -6,14 +6,14 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash}
 use gallery::Status;
 use ledger::Account;
 use serde_json::json;
-use store::{FaceState, KeyRow, Language, MessageRow, PayerRow, PaymentRow, Scope, TraceRow, Tx};
+use store::{CredentialKind, FaceState, Language, MessageRow, PayerRow, PaymentRow, Scope, TraceRow, Tx};
 use types::{
     Amount, ConfirmationId, DisputeId, GeoPoint, PayerId, PaymentId, PhoneNumber, Place, SignedDuration,
     Timestamp,
 };
 use zeroize::Zeroizing;
 
-use crate::callers::{OwnDevice, new_secret};
+use crate::callers::{NewCredential, OwnDevice};
 use crate::engine::{Contact, Context, Engine, Message, record, tell, text_field};
 use crate::rejected::{Error, Rejected};
 use crate::sessions::Recognised;
@@ -106,17 +106,16 @@ impl Engine {
             face: FaceState::None,
             created_at: ctx.now,
         };
-        let (secret, key) = new_secret(ctx);
+        let key = NewCredential::draw(ctx, (CredentialKind::Bearer, Scope::Payer), &id, "");
         self.store.write(|tx| {
             if !tx.insert_payer(&row)? {
                 return Err(Error::from(Rejected::PhoneTaken));
             }
-            let key = KeyRow { id: key, scope: Scope::Payer, subject: id.to_string() };
-            tx.insert_key(&key, &evidence::digest(secret.as_bytes()).0, ctx.now)?;
+            key.keep(tx)?;
             record(tx, ctx, "surety", &id, json!({ "event": "payer_registered" }))?;
             Ok(())
         })?;
-        Ok((id, secret))
+        Ok((id, key.secret))
     }
 
     /// The holder's own view of the account.

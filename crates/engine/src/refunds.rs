@@ -3,7 +3,7 @@
 use anyhow::anyhow;
 use payments::Command;
 use store::{OrderRow, PaymentRow, RefundRow, Tx};
-use types::{Amount, PaymentId, RefundId, TransferId};
+use types::{Amount, PaymentId, RefundId, Right, TransferId};
 
 use crate::callers::MerchantCaller;
 use crate::engine::{Context, Engine, text_field};
@@ -47,6 +47,7 @@ impl Engine {
         merchant: MerchantCaller,
         id: PaymentId,
     ) -> Result<MerchantPayment, Error> {
+        merchant.may(Right::Payments)?;
         self.store.read(|tx| {
             let row = own_payment(tx, merchant, id)?;
             merchant_view(tx, row)
@@ -90,7 +91,8 @@ impl Engine {
         id: PaymentId,
         command: impl Fn(&mut Context<'_>) -> Command,
     ) -> Result<MerchantPayment, Error> {
-        let actor = merchant.merchant.to_string();
+        merchant.may(Right::Payments)?;
+        let actor = merchant.name();
         self.store.write(|tx| {
             let mut row = own_payment(tx, merchant, id)?;
             let step = Step { actor: &actor, command: command(ctx), cause: Cause::Itself };
@@ -112,6 +114,7 @@ impl Engine {
         id: PaymentId,
         new: &NewRefund,
     ) -> Result<(RefundRow, bool), Error> {
+        merchant.may(Right::Refunds)?;
         let out_refund_no = text_field("out_refund_no", &new.out_refund_no, 64, "1 to 64 characters")?;
         let reason = text_field("reason", &new.reason, 200, "1 to 200 characters")?;
         self.store.write(|tx| {
@@ -131,7 +134,7 @@ impl Engine {
                 at: ctx.now,
             };
             let command = Command::Refund { refund: refund.id, amount: refund.amount };
-            let actor = merchant.merchant.to_string();
+            let actor = merchant.name();
             let step = Step { actor: &actor, command, cause: Cause::Refund(&refund) };
             advance_payment(tx, ctx, &mut row, &step)?;
             Ok((refund, true))

@@ -2,6 +2,7 @@
 
 use face::{AnalyseError, FrameRefusal};
 use store::PostError;
+use types::{Right, StaffRole, StaffRoles};
 
 /// What kind of refusal it is; an edge turns it into its own terms (HTTP statuses, exit codes).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,18 @@ pub enum Rejected {
     WrongRole {
         /// Whose key it takes.
         needed: &'static str,
+    },
+    /// The member of staff has another role.
+    #[error("your role may not do that; it needs {}", words(needed.iter().map(StaffRole::name)))]
+    RoleMissing {
+        /// One of these.
+        needed: StaffRoles,
+    },
+    /// The merchant's key or user has no such right.
+    #[error("this key or user may not do that; it needs the right `{}`", needed.name())]
+    RightMissing {
+        /// Which.
+        needed: Right,
     },
     /// Nothing under this id that the caller may see.
     #[error("there is no such {what}")]
@@ -172,6 +185,8 @@ impl Rejected {
             Self::Field { field: _, what: _ } => "field_invalid",
             Self::KeyUnknown => "key_unknown",
             Self::WrongRole { needed: _ } => "wrong_role",
+            Self::RoleMissing { needed: _ } => "role_missing",
+            Self::RightMissing { needed: _ } => "right_missing",
             Self::Unknown { what: _, code } => code,
             Self::PhoneTaken => "phone_taken",
             Self::ConsentMissing => "consent_missing",
@@ -224,6 +239,8 @@ impl Rejected {
             | Self::CurrencyUnsupported => Kind::Invalid,
             Self::KeyUnknown => Kind::Unauthenticated,
             Self::WrongRole { needed: _ }
+            | Self::RoleMissing { needed: _ }
+            | Self::RightMissing { needed: _ }
             | Self::CodeWrong
             | Self::PinWrong
             | Self::PinLocked
@@ -300,6 +317,11 @@ impl Rejected {
     pub(crate) const fn confirmation() -> Self {
         Self::Unknown { what: "question", code: "confirmation_unknown" }
     }
+}
+
+/// "one", "one or another".
+fn words<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.collect::<Vec<_>>().join(" or ")
 }
 
 /// An amount that can never be right is the caller's mistake; what does not fit the payment is a conflict.

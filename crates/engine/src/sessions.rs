@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 use types::{Digest, OrderId, PayerId, PaymentId, Probability, SessionId, SignedDuration, Timestamp};
 use zeroize::Zeroizing;
 
-use crate::callers::{StaffCaller, TerminalCaller};
+use crate::callers::{StaffCaller, TerminalCaller, duty};
 use crate::cases::look;
 use crate::engine::{Context, Engine, record};
 use crate::orders::payable;
@@ -160,6 +160,7 @@ impl Engine {
         id: SessionId,
         purpose: &str,
     ) -> Result<Vec<DecisionRow>, Error> {
+        staff.must_be(duty::reading_disputes())?;
         self.store.write(|tx| {
             let row = tx.session(id)?.ok_or(Rejected::session())?;
             if let Some(payment) = tx.payment_of_order(row.order)?.filter(|payment| payment.session == id) {

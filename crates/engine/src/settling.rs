@@ -12,10 +12,10 @@ use ledger::{Account, Purpose, Transfer};
 use payments::{Command, Event, Standing, settle_split};
 use serde_json::json;
 use store::{DuePayment, MerchantRow, SettlementRow, SettlementState, Tx};
-use types::{Amount, Currency, MerchantId, PaymentId, SettlementId, Timestamp, TransferId};
+use types::{Amount, Currency, MerchantId, PaymentId, Right, SettlementId, Timestamp, TransferId};
 
 use crate::bills::first_moment;
-use crate::callers::{MerchantCaller, StaffCaller};
+use crate::callers::{MerchantCaller, StaffCaller, duty};
 use crate::engine::{Context, Engine, record};
 use crate::life::standing;
 use crate::outbox::announce;
@@ -74,6 +74,7 @@ impl Engine {
         ctx: &mut Context<'_>,
         staff: &StaffCaller,
     ) -> Result<Vec<SettlementView>, Error> {
+        staff.must_be(duty::merchants())?;
         self.settle_due(ctx, &staff.name)
     }
 
@@ -168,6 +169,7 @@ impl Engine {
     /// # Errors
     /// An operating fault.
     pub fn settlements(&self, merchant: MerchantCaller) -> Result<Vec<SettlementView>, Error> {
+        merchant.may(Right::Money)?;
         self.store.read(|tx| {
             let rows = tx.settlements_of(merchant.merchant, LIST_MAX)?;
             rows.into_iter().map(|row| view(tx, row)).collect()
@@ -187,6 +189,7 @@ impl Engine {
         id: SettlementId,
         transfer: TransferId,
     ) -> Result<SettlementView, Error> {
+        staff.must_be(duty::money())?;
         self.store.write(|tx| {
             let mut row = tx.settlement(id)?.ok_or(Rejected::settlement())?;
             let at = match &row.state {

@@ -21,6 +21,8 @@ mod body;
 mod caller;
 mod convert;
 mod headers;
+#[allow(dead_code)]
+mod login;
 mod observe;
 mod problem;
 mod routes;

@@ -7,6 +7,7 @@
 
 mod bills;
 mod books;
+mod credentials;
 mod database;
 mod devices;
 mod disputes;
@@ -19,14 +20,16 @@ mod payments;
 mod records;
 mod refunds;
 mod settlements;
+mod users;
 mod value;
 
 pub use bills::{BillLineKind, BillLineRow, BilledOrder};
 pub use books::PostError;
+pub use credentials::{CredentialKind, CredentialRow, Scope};
 pub use database::{Store, Tally, Tx, Unavailable, Use, is_unavailable};
 pub use devices::{ConfirmationRow, MessageRow, TraceRow};
 pub use disputes::{DisputeRow, EvidenceRow};
-pub use merchants::{KeyRow, MerchantRow, Scope, TerminalRow, WebhookRow};
+pub use merchants::{MerchantRow, TerminalRow, WebhookRow};
 pub use objects::Objects;
 pub use orders::{CaptureRow, DecisionRow, OrderRow, OrderState, SessionRow};
 pub use outbox::{DeliveryRow, DeliveryState};
@@ -35,6 +38,7 @@ pub use payments::PaymentRow;
 pub use records::{AccessRow, EventRow};
 pub use refunds::RefundRow;
 pub use settlements::{DuePayment, SettlementRow, SettlementState};
+pub use users::{Post, UserRow, UserState};
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
-//! Merchants, their terminals, and API keys.
+//! Merchants and their terminals.
 
 use anyhow::Result;
-use types::{GeoPoint, KeyId, MerchantId, Place, TerminalId, Timestamp};
+use types::{GeoPoint, MerchantId, Place, TerminalId, Timestamp};
 
 use crate::Tx;
 use crate::value::{Row, text};
@@ -49,43 +49,6 @@ pub struct TerminalRow {
     pub suspended: bool,
     /// Since when.
     pub created_at: Timestamp,
-}
-
-/// What a key opens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// The operator's staff.
-    Staff,
-    /// One merchant's systems.
-    Merchant,
-    /// One terminal.
-    Terminal,
-    /// One payer's own device.
-    Payer,
-}
-
-impl Scope {
-    /// As stored.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Staff => "staff",
-            Self::Merchant => "merchant",
-            Self::Terminal => "terminal",
-            Self::Payer => "payer",
-        }
-    }
-}
-
-/// An API key without its secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyRow {
-    /// Its public id.
-    pub id: KeyId,
-    /// What it opens.
-    pub scope: Scope,
-    /// Whose it is: a merchant, terminal or payer id, or a staff member's name.
-    pub subject: String,
 }
 
 impl Tx<'_> {
@@ -173,53 +136,6 @@ impl Tx<'_> {
     /// The database fails.
     pub fn terminal(&self, id: TerminalId) -> Result<Option<TerminalRow>> {
         self.first("SELECT * FROM terminals WHERE id = ?1", &[text(id)], read_terminal)
-    }
-
-    /// Adds a key by the SHA-256 of its secret.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn insert_key(&self, row: &KeyRow, secret_hash: &[u8], now: Timestamp) -> Result<()> {
-        self.execute_one(
-            "INSERT INTO api_keys (id, secret_hash, scope, subject, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
-            &[
-                text(row.id),
-                secret_hash.into(),
-                row.scope.name().into(),
-                row.subject.as_str().into(),
-                now.into(),
-            ],
-        )
-    }
-
-    /// The live key whose secret has this SHA-256.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn key(&self, secret_hash: &[u8]) -> Result<Option<KeyRow>> {
-        self.first(
-            "SELECT * FROM api_keys WHERE secret_hash = ?1 AND revoked_at IS NULL",
-            &[secret_hash.into()],
-            |row| {
-                let scope = match row.string("scope")?.as_str() {
-                    "staff" => Scope::Staff,
-                    "merchant" => Scope::Merchant,
-                    "terminal" => Scope::Terminal,
-                    "payer" => Scope::Payer,
-                    other => anyhow::bail!("column scope is damaged: {other:?}"),
-                };
-                Ok(KeyRow { id: row.parse("id")?, scope, subject: row.string("subject")? })
-            },
-        )
-    }
-
-    /// Is there any key of this scope?
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn has_key(&self, scope: Scope) -> Result<bool> {
-        let sql = "SELECT count(*) AS n FROM api_keys WHERE scope = ?1 AND revoked_at IS NULL";
-        Ok(self.number(sql, &[scope.name().into()])? != 0)
     }
 }
 

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use super::{Store, Tx};
 
 mod books;
+mod credentials;
 mod faults;
 mod fixture;
 mod groups;

@@ -171,6 +171,12 @@ impl Row<'_> {
             .with_context(|| format!("column {column} is damaged"))
     }
 
+    /// As [`Row::fingerprint`], for a column that may be empty.
+    pub(crate) fn optional_fingerprint(&self, column: &str) -> Result<Option<[u8; 32]>> {
+        let bytes = self.optional_blob(column)?.map(|bytes| <[u8; 32]>::try_from(bytes.as_slice()));
+        bytes.transpose().with_context(|| format!("column {column} is damaged"))
+    }
+
     pub(crate) fn optional_string(&self, column: &str) -> Result<Option<String>> {
         self.get(column)
     }

@@ -134,8 +134,10 @@ ids! {
     MessageId = "msg";
     /// A recorded change of one thing.
     EventId = "evt";
-    /// An API key; the id is public, the secret is not.
+    /// A credential; the id is public, the secret is not.
     KeyId = "key";
+    /// A person who works for the operator or for a merchant.
+    UserId = "usr";
     /// Something the watchers noticed.
     AlertId = "alert";
 }

@@ -10,6 +10,7 @@ mod digest;
 mod id;
 mod phone;
 mod place;
+mod role;
 mod score;
 mod template;
 
@@ -18,10 +19,11 @@ pub use digest::{Digest, DigestError};
 pub use id::{
     AlertId, CaptureId, ConfirmationId, ConsentId, DeliveryId, DisputeId, EnrolmentId, EventId, IdError,
     KeyId, MerchantId, MessageId, OrderId, PayerId, PaymentId, RefundId, SessionId, SettlementId, TemplateId,
-    TerminalId, TransferId,
+    TerminalId, TransferId, UserId,
 };
 pub use jiff::{SignedDuration, Timestamp};
 pub use phone::{LastFour, PhoneError, PhoneNumber};
 pub use place::{GeoPoint, Place, PlaceError};
+pub use role::{MerchantRole, Right, Rights, StaffRole, StaffRoles};
 pub use score::{Probability, Score};
 pub use template::{Template, TemplateError};

@@ -6,15 +6,17 @@ use payments::{Captured, Payment, State, Terms};
 use serde_json::json;
 use types::{
     Amount, CaptureId, ConfirmationId, ConsentId, Currency, DeliveryId, Digest, DisputeId, EnrolmentId,
-    EventId, GeoPoint, KeyId, MerchantId, MessageId, OrderId, PayerId, PaymentId, Place, RefundId, SessionId,
-    SettlementId, SignedDuration, TerminalId, Timestamp, TransferId,
+    EventId, GeoPoint, KeyId, MerchantId, MerchantRole, MessageId, OrderId, PayerId, PaymentId, Place,
+    RefundId, Right, SessionId, SettlementId, SignedDuration, StaffRole, TerminalId, Timestamp, TransferId,
+    UserId,
 };
 
 use crate::{
-    AccessRow, BillLineKind, BillLineRow, CaptureRow, ConfirmationRow, ConsentRow, DecisionRow, DeliveryRow,
-    DeliveryState, DisputeRow, EnrolmentRow, EnrolmentState, EventRow, EvidenceRow, FaceState, KeyRow,
-    Language, MerchantRow, MessageRow, OrderRow, OrderState, PayerRow, PaymentRow, RefundRow, Scope,
-    SessionRow, SettlementRow, SettlementState, TerminalRow, TraceRow, Tx, WebhookRow,
+    AccessRow, BillLineKind, BillLineRow, CaptureRow, ConfirmationRow, ConsentRow, CredentialKind,
+    CredentialRow, DecisionRow, DeliveryRow, DeliveryState, DisputeRow, EnrolmentRow, EnrolmentState,
+    EventRow, EvidenceRow, FaceState, Language, MerchantRow, MessageRow, OrderRow, OrderState, PayerRow,
+    PaymentRow, Post, RefundRow, Scope, SessionRow, SettlementRow, SettlementState, TerminalRow, TraceRow,
+    Tx, UserRow, UserState, WebhookRow,
 };
 
 /// A moment, with microseconds.
@@ -91,8 +93,33 @@ pub(super) fn terminal(n: u128, merchant: u128, city: &str) -> TerminalRow {
     }
 }
 
-pub(super) fn key(n: u128, scope: Scope) -> KeyRow {
-    KeyRow { id: KeyId::from_bits(n), scope, subject: format!("{WORDS}{n}") }
+pub(super) fn key(n: u128, scope: Scope) -> CredentialRow {
+    CredentialRow {
+        id: KeyId::from_bits(n),
+        kind: CredentialKind::Bearer,
+        scope,
+        subject: format!("{WORDS}{n}"),
+        public_key: None,
+        rights: Right::Orders | Right::Money,
+        label: WORDS.to_owned(),
+        created_at: at(n.try_into().unwrap()),
+        expires_at: None,
+        seen_at: None,
+        revoked_at: None,
+    }
+}
+
+pub(super) fn user(n: u128) -> UserRow {
+    let staff = Post::Staff(StaffRole::Auditor | StaffRole::Approver);
+    UserRow {
+        id: UserId::from_bits(n),
+        post: if n == 1 { staff } else { Post::Merchant(merchant_id(1), MerchantRole::Cashier) },
+        login: format!("{WORDS}{n}"),
+        name: WORDS.to_owned(),
+        state: UserState::Active,
+        created_at: at(1),
+        created_by: WORDS.to_owned(),
+    }
 }
 
 pub(super) fn payer(n: u8) -> PayerRow {

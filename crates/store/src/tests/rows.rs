@@ -6,12 +6,12 @@ use types::{ConsentId, Digest, EnrolmentId, PayerId};
 use super::fixture::*;
 use super::{Database, on_both, read, write};
 use crate::{
-    EnrolmentRow, EnrolmentState, FaceState, MerchantRow, OrderRow, OrderState, PayerRow, Scope, SessionRow,
+    EnrolmentRow, EnrolmentState, FaceState, MerchantRow, OrderRow, OrderState, PayerRow, SessionRow,
     TemplateRow,
 };
 
 on_both!(
-    merchants_terminals_and_keys,
+    merchants_and_terminals,
     payers_and_their_pins,
     consents_and_enrolments,
     templates_and_look_alikes,
@@ -21,14 +21,13 @@ on_both!(
     events_accesses_policies_and_the_installation,
 );
 
-fn merchants_terminals_and_keys(database: &Database) {
+fn merchants_and_terminals(database: &Database) {
     let store = database.open();
     let later = MerchantRow { created_at: at(1), ..merchant(3) };
     write(&store, |tx| {
         tx.insert_merchant(&later)?;
         people(tx)?;
-        tx.insert_key(&key(1, Scope::Staff), &[1; 32], at(2))?;
-        tx.insert_key(&key(2, Scope::Payer), &[2; 32], at(2))
+        Ok(())
     })
     .unwrap();
     let changed =
@@ -40,22 +39,15 @@ fn merchants_terminals_and_keys(database: &Database) {
         assert_eq!(tx.merchant(merchant_id(9))?, None);
         assert_eq!(tx.terminal(terminal_id(4))?, Some(terminal(4, 1, "北京")));
         assert_eq!(tx.terminal(terminal_id(9))?, None);
-        assert_eq!(tx.key(&[1; 32])?, Some(key(1, Scope::Staff)));
-        assert_eq!(tx.key(&[2; 32])?, Some(key(2, Scope::Payer)));
-        assert_eq!(tx.key(&[1; 31])?, None);
-        assert!(tx.has_key(Scope::Staff)? && !tx.has_key(Scope::Merchant)?);
         Ok(())
     });
     write(&store, |tx| {
         tx.update_merchant(&changed)?;
-        tx.update_merchant(&bare)?;
-        tx.execute("UPDATE api_keys SET revoked_at = 1 WHERE scope = 'staff'", &[])
+        tx.update_merchant(&bare)
     })
     .unwrap();
     read(&store, |tx| {
         assert_eq!(tx.merchants()?, [bare.clone(), changed.clone(), later.clone()]);
-        assert_eq!(tx.key(&[1; 32])?, None, "revoked");
-        assert!(!tx.has_key(Scope::Staff)?);
         Ok(())
     });
 }

@@ -2,6 +2,7 @@
 INSERT INTO merchants VALUES ('#mer', 'Noodles', 'Hangzhou', 1);
 INSERT INTO terminals VALUES ('#term', '#mer', 'till 1', 'Hangzhou', 'West Lake 1', 30.25, 120.125, 1, 1);
 INSERT INTO api_keys VALUES ('#key', #bytes32, 'payer', '#payer', 1, NULL);
+INSERT INTO api_keys VALUES ('#key2', #phone2, 'staff', 'operator', 1, NULL);
 INSERT INTO payers VALUES ('#payer', #bytes, #phone, 'phc', 2, 5, 'zh', 'Hangzhou', 30.25, 120.125, 'enabled', 1);
 INSERT INTO payers VALUES ('#payer2', #bytes, #phone2, NULL, 0, NULL, 'en', 'Hangzhou', 30.25, 120.125, 'none', 1);
 INSERT INTO consents VALUES ('#con', '#payer', '2026-01', 1, NULL);

@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
-use engine::{Caller, Engine, Installation, NewMerchant, NewOrder, NewPayer, NewTerminal, Options, Timings};
+use engine::{
+    Caller, CredentialKind, Engine, Installation, NewMerchant, NewOrder, NewPayer, NewTerminal, Options,
+    Timings,
+};
 use face::{FaceModels, StageTimings};
 use types::{Amount, Currency, GeoPoint, Place, TransferId};
 use zeroize::Zeroizing;
@@ -105,7 +108,7 @@ impl Pay {
         })?;
         clock::with_context(|ctx| engine.seed(ctx, self.accounts, |_| ()))?;
         let staff = fs::read_to_string(folder.join("staff.key")).context("reading the staff key")?;
-        let staff = engine.authenticate(&staff)?.staff()?;
+        let staff = engine.authenticate(clock::now(), &staff, CredentialKind::Bearer)?.staff()?;
         let point = GeoPoint::new(23.1291, 113.2644)?;
         let place = Place { city: "Guangzhou".into(), address: "8 Yuexiu Road".into(), point };
         let (terminal_id, terminal, merchant) = clock::with_context(|ctx| {
@@ -115,8 +118,8 @@ impl Pay {
             let (id, key) = engine.register_terminal(ctx, &staff, new)?;
             Ok::<_, anyhow::Error>((
                 id,
-                engine.authenticate(&key)?.terminal()?,
-                engine.authenticate(&merchant_key)?.merchant()?,
+                engine.authenticate(clock::now(), &key, CredentialKind::Bearer)?.terminal()?,
+                engine.authenticate(clock::now(), &merchant_key, CredentialKind::Bearer)?.merchant()?,
             ))
         })?;
         clock::with_context(|ctx| {
@@ -128,7 +131,7 @@ impl Pay {
                 home: place,
             };
             let (payer, key) = engine.register_payer(ctx, new)?;
-            let device = match engine.authenticate(&key)? {
+            let device = match engine.authenticate(clock::now(), &key, CredentialKind::Bearer)? {
                 Caller::Payer(device) => device,
                 Caller::Staff(_) | Caller::Merchant(_) | Caller::Terminal(_) => {
                     unreachable!("a payer's own key")

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use engine::{
-    Account, Engine, Installation, Measured, MerchantCaller, NewMerchant, NewOrder, NewTerminal, Options,
-    Purpose, SessionState, StaffCaller, SyntheticFace, TerminalCaller, Transfer,
+    Account, CredentialKind, Engine, Installation, Measured, MerchantCaller, NewMerchant, NewOrder,
+    NewTerminal, Options, Purpose, SessionState, StaffCaller, SyntheticFace, TerminalCaller, Transfer,
 };
 use face::{FaceBox, FaceEvidence, FaceModels, FrameEvidence, Quality, StageTimings};
 use store::{Store, Tally};
@@ -136,7 +136,7 @@ impl World {
             store.read(|tx| tx.templates())?.into_iter().map(|row| row.payer).collect();
         fund(&store, &payers)?;
         let staff = std::fs::read_to_string(folder.join("staff.key")).context("reading the staff key")?;
-        let staff = engine.authenticate(&staff)?.staff()?;
+        let staff = engine.authenticate(clock::now(), &staff, CredentialKind::Bearer)?.staff()?;
         let dimension = faces.dimension();
         let people = (0..PAYERS).map(|number| SyntheticFace::new(number, dimension));
         let people = people.collect::<Result<Vec<_>>>()?;
@@ -235,8 +235,8 @@ fn open_shop(engine: &Engine, staff: &StaffCaller, city: &str, point: GeoPoint) 
         let new = NewTerminal { merchant, label: "1".into(), place };
         let (terminal_id, terminal_key) = engine.register_terminal(ctx, staff, new)?;
         Ok(Shop {
-            merchant: engine.authenticate(&merchant_key)?.merchant()?,
-            terminal: engine.authenticate(&terminal_key)?.terminal()?,
+            merchant: engine.authenticate(clock::now(), &merchant_key, CredentialKind::Bearer)?.merchant()?,
+            terminal: engine.authenticate(clock::now(), &terminal_key, CredentialKind::Bearer)?.terminal()?,
             terminal_id,
         })
     })
