@@ -146,11 +146,34 @@ pub struct DisputeStaffView {
     pub filed_at: Timestamp,
 }
 
+/// How a dispute stands, without what is in its file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DisputeSummary {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub dispute_id: DisputeId,
+    /// Who was paid.
+    #[schema(value_type = String)]
+    pub merchant_id: MerchantId,
+    /// How much.
+    #[schema(value_type = AmountSchema)]
+    pub amount: Amount,
+    /// `open`, `found` or `closed`.
+    pub state: String,
+    /// What happened, once a person decided.
+    pub finding: Option<String>,
+    /// The payer's money.
+    pub compensation: CompensationView,
+    /// When it was filed.
+    #[schema(value_type = String, format = DateTime)]
+    pub filed_at: Timestamp,
+}
+
 /// Disputes, oldest first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DisputeList {
     /// All of them.
-    pub disputes: Vec<DisputeStaffView>,
+    pub disputes: Vec<DisputeSummary>,
 }
 
 /// Why somebody looks at evidence. Logged, and shown to the payer.
@@ -237,6 +260,36 @@ pub struct AccessView {
     pub actor: String,
     /// At what.
     pub subject: String,
+    /// Why.
+    pub purpose: String,
+}
+
+/// Which looks an auditor asks for; without anything, all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct AccessFilter {
+    /// Looks at this payer's data.
+    #[param(value_type = Option<String>)]
+    #[schema(value_type = Option<String>)]
+    pub payer_id: Option<PayerId>,
+    /// Looks of this person, by login.
+    pub actor: Option<String>,
+}
+
+/// A look, as an auditor sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AuditedAccess {
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// Who looked.
+    pub actor: String,
+    /// At what.
+    pub subject: String,
+    /// Whose data it is.
+    #[schema(value_type = String)]
+    pub payer_id: PayerId,
     /// Why.
     pub purpose: String,
 }

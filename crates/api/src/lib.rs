@@ -14,9 +14,9 @@ mod problem;
 mod schema;
 
 pub use disputes::{
-    AccessView, AssessmentItem, AssessmentView, CompensationView, DisputeList, DisputeStaffView, DisputeView,
-    EvidenceView, FindingRequest, NotMe, Purpose, Recovery, Side, StatementRequest, StatementView,
-    TimelineEntry,
+    AccessFilter, AccessView, AssessmentItem, AssessmentView, AuditedAccess, CompensationView, DisputeList,
+    DisputeStaffView, DisputeSummary, DisputeView, EvidenceView, FindingRequest, NotMe, Purpose, Recovery,
+    Side, StatementRequest, StatementView, TimelineEntry,
 };
 pub use logins::{Carrier, Login};
 pub use merchants::{Funding, NewMerchant, NewMerchantReply, NewTerminal, NewTerminalReply};

@@ -7,18 +7,19 @@ use gallery::Status;
 use ledger::{Account, Purpose, Transfer};
 use payments::{Command as PaymentCommand, State};
 use serde_json::json;
-use store::{AccessRow, DisputeRow, EvidenceRow, Language, MessageRow, PaymentRow, Tx};
-use types::{Amount, DisputeId, EventId, PayerId, PaymentId, Right, SessionId, TransferId};
+use store::{DisputeRow, EvidenceRow, Language, MessageRow, PaymentRow, Tx};
+use types::{Amount, DisputeId, PayerId, PaymentId, Right, SessionId, TransferId};
 
+use crate::access::look;
 use crate::callers::{MerchantCaller, OwnDevice, StaffCaller, duty};
 use crate::engine::{Context, Engine, Message, record, tell, text_field};
 use crate::life::{Cause, Step, advance_payment, loss, payment_data};
 use crate::outbox::announce;
 use crate::rejected::{Error, Rejected};
 
-/// Why somebody may look at evidence.
-pub const PURPOSES: [&str; 4] = ["dispute", "audit", "security", "authority_request"];
 const WORDS_MAX: usize = 2_000;
+/// Why somebody sees a case who works on it.
+const WORKING: &str = "dispute";
 
 /// A dispute with what belongs to it.
 #[derive(Clone, Debug, PartialEq)]
@@ -133,7 +134,7 @@ impl Engine {
         let row = self.gather(ctx, id)?;
         self.store.write(|tx| {
             let case = tx.dispute(id)?.ok_or(Rejected::dispute())?;
-            look(tx, ctx, staff, (&id.to_string(), case.dispute.filing.payer), "dispute")
+            look(tx, ctx, staff, (&id.to_string(), case.dispute.filing.payer), WORKING)
         })?;
         self.ask_and_compensate(ctx, id)?;
         Ok(row)
@@ -268,7 +269,7 @@ impl Engine {
             }
             Ok::<_, Error>(())
         })?;
-        self.case(staff, id)
+        self.case(ctx, staff, id, WORKING)
     }
 
     /// The merchant's money of this payment covers what the reserve paid, once per transfer id: from its pending money,
@@ -309,7 +310,7 @@ impl Engine {
             }
             Ok::<_, Error>(())
         })?;
-        self.case(staff, id)
+        self.case(ctx, staff, id, WORKING)
     }
 
     fn staff_step(
@@ -320,22 +321,29 @@ impl Engine {
         command: Command,
     ) -> Result<CaseView, Error> {
         self.store.write(|tx| Self::advance(tx, ctx, (id, &staff.name), command.clone()))?;
-        self.case(staff, id)
+        self.case(ctx, staff, id, WORKING)
     }
 
-    /// A dispute, for staff.
+    /// A dispute, for staff. Needs a purpose; the look is logged for the payer.
     ///
     /// # Errors
-    /// An unknown dispute; an operating fault.
-    pub fn case(&self, staff: &StaffCaller, id: DisputeId) -> Result<CaseView, Error> {
+    /// [`Rejected::RoleMissing`], an unknown dispute, [`Rejected::Field`] for the purpose; an operating fault.
+    pub fn case(
+        &self,
+        ctx: &mut Context<'_>,
+        staff: &StaffCaller,
+        id: DisputeId,
+        purpose: &str,
+    ) -> Result<CaseView, Error> {
         staff.must_be(duty::reading_disputes())?;
-        self.store.read(|tx| {
+        self.store.write(|tx| {
             let row = tx.dispute(id)?.ok_or(Rejected::dispute())?;
+            look(tx, ctx, staff, (&id.to_string(), row.dispute.filing.payer), purpose)?;
             case_view(tx, row)
         })
     }
 
-    /// All disputes, oldest first.
+    /// All disputes, oldest first: how they stand, not what is in their files.
     ///
     /// # Errors
     /// An operating fault.
@@ -354,53 +362,6 @@ impl Engine {
             case_view(tx, row.ok_or(Rejected::dispute())?)
         })
     }
-
-    /// What was gathered about a dispute. Needs a purpose; the look is logged for the payer.
-    ///
-    /// # Errors
-    /// An unknown dispute, [`Rejected::Field`] for the purpose; an operating fault.
-    pub fn evidence(
-        &self,
-        ctx: &mut Context<'_>,
-        staff: &StaffCaller,
-        id: DisputeId,
-        purpose: &str,
-    ) -> Result<Vec<EvidenceRow>, Error> {
-        staff.must_be(duty::reading_disputes())?;
-        self.store.write(|tx| {
-            let row = tx.dispute(id)?.ok_or(Rejected::dispute())?;
-            look(tx, ctx, staff, (&id.to_string(), row.dispute.filing.payer), purpose)?;
-            tx.evidence(id).map_err(Error::from)
-        })
-    }
-
-    /// Who looked at the payer's data, and why.
-    ///
-    /// # Errors
-    /// An operating fault.
-    pub fn accesses(&self, device: OwnDevice) -> Result<Vec<AccessRow>, Error> {
-        self.store.read(|tx| tx.accesses(device.payer).map_err(Error::from))
-    }
-}
-
-/// Is this a purpose somebody may look at evidence for?
-pub(crate) fn check_purpose(purpose: &str) -> Result<(), Rejected> {
-    let what = "dispute, audit, security or authority_request";
-    if PURPOSES.contains(&purpose) { Ok(()) } else { Err(Rejected::Field { field: "purpose", what }) }
-}
-
-/// Logs a look at evidence, in the transaction that gives it.
-pub(crate) fn look(
-    tx: &Tx<'_>,
-    ctx: &mut Context<'_>,
-    staff: &StaffCaller,
-    (subject, payer): (&str, PayerId),
-    purpose: &str,
-) -> Result<(), Error> {
-    check_purpose(purpose)?;
-    let id = EventId::generate(ctx.now, ctx.random);
-    let (actor, subject, purpose) = (staff.name.clone(), subject.to_owned(), purpose.to_owned());
-    tx.insert_access(&AccessRow { id, at: ctx.now, actor, subject, payer, purpose }).map_err(Error::from)
 }
 
 fn case_view(tx: &Tx<'_>, row: DisputeRow) -> Result<CaseView, Error> {

@@ -11,6 +11,7 @@
 //! - On doubt about identity nobody is debited.
 #![forbid(unsafe_code)]
 
+mod access;
 mod bills;
 mod callers;
 mod cases;
@@ -36,9 +37,10 @@ mod settling;
 mod sweeping;
 mod verify;
 
+pub use access::{AccessFilter, PURPOSES};
 pub use bills::BillView;
 pub use callers::{Caller, MerchantCaller, OwnDevice, SigningKey, StaffCaller, TerminalCaller};
-pub use cases::{CaseView, PURPOSES};
+pub use cases::CaseView;
 pub use disputes::{
     Assessment, Compensation, Dispute, Facts, FiledBy, Filing, Finding, Item, Outcome, Side, Stance,
     Statement,

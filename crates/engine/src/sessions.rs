@@ -3,13 +3,12 @@
 use risk::{Check, Passed, Recognition as Rule, Refusal};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::{DecisionRow, SessionRow, Tx};
+use store::{SessionRow, Tx};
 use subtle::ConstantTimeEq;
 use types::{Digest, OrderId, PayerId, PaymentId, Probability, SessionId, SignedDuration, Timestamp};
 use zeroize::Zeroizing;
 
-use crate::callers::{StaffCaller, TerminalCaller, duty};
-use crate::cases::look;
+use crate::callers::TerminalCaller;
 use crate::engine::{Context, Engine, record};
 use crate::orders::payable;
 use crate::rejected::{Error, Rejected};
@@ -146,30 +145,6 @@ impl Engine {
         self.store.read(|tx| {
             let row = own_session(tx, caller, id)?;
             session_view(&row, ctx.now)
-        })
-    }
-
-    /// Every decision about an attempt with all it depended on. Needs a purpose; the look is logged for the payer.
-    ///
-    /// # Errors
-    /// An unknown attempt, [`Rejected::Field`] for the purpose; an operating fault.
-    pub fn decisions(
-        &self,
-        ctx: &mut Context<'_>,
-        staff: &StaffCaller,
-        id: SessionId,
-        purpose: &str,
-    ) -> Result<Vec<DecisionRow>, Error> {
-        staff.must_be(duty::reading_disputes())?;
-        self.store.write(|tx| {
-            let row = tx.session(id)?.ok_or(Rejected::session())?;
-            if let Some(payment) = tx.payment_of_order(row.order)?.filter(|payment| payment.session == id) {
-                look(tx, ctx, staff, (&id.to_string(), payment.terms().payer), purpose)?;
-            } else {
-                crate::cases::check_purpose(purpose)?;
-                record(tx, ctx, &staff.name, &id, json!({ "event": "decisions_read", "purpose": purpose }))?;
-            }
-            tx.decisions(id).map_err(Error::from)
         })
     }
 }

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use types::{DeliveryId, Digest, EventId, PayerId, Timestamp};
 
 use crate::Tx;
-use crate::value::text;
+use crate::value::{Row, text};
 
 /// A recorded change of one thing.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,16 +109,27 @@ impl Tx<'_> {
     /// # Errors
     /// The database fails.
     pub fn accesses(&self, payer: PayerId) -> Result<Vec<AccessRow>> {
-        self.all("SELECT * FROM access_log WHERE payer_id = ?1 ORDER BY seq", &[text(payer)], |row| {
-            Ok(AccessRow {
-                id: row.parse("id")?,
-                at: row.time("at")?,
-                actor: row.string("actor")?,
-                subject: row.string("subject")?,
-                payer: row.parse("payer_id")?,
-                purpose: row.string("purpose")?,
-            })
-        })
+        let sql = "SELECT * FROM access_log WHERE payer_id = ?1 ORDER BY seq";
+        self.all(sql, &[text(payer)], read_access)
+    }
+
+    /// Who looked, newest first, at most `limit`: at one payer's data, one person's looks, or all.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn newest_accesses(
+        &self,
+        payer: Option<PayerId>,
+        actor: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<AccessRow>> {
+        let (payer, actor) = (payer.map_or_else(String::new, |id| id.to_string()), actor.unwrap_or(""));
+        self.all(
+            "SELECT * FROM access_log WHERE (?1 = '' OR payer_id = ?1) AND (?2 = '' OR actor = ?2)
+             ORDER BY seq DESC LIMIT ?3",
+            &[payer.as_str().into(), actor.into(), limit.into()],
+            read_access,
+        )
     }
 
     /// A value of the installation as a whole.
@@ -160,4 +171,15 @@ impl Tx<'_> {
     pub fn policy(&self, digest: Digest) -> Result<Option<String>> {
         self.first("SELECT text FROM policies WHERE digest = ?1", &[text(digest)], |row| row.string("text"))
     }
+}
+
+fn read_access(row: &Row<'_>) -> Result<AccessRow> {
+    Ok(AccessRow {
+        id: row.parse("id")?,
+        at: row.time("at")?,
+        actor: row.string("actor")?,
+        subject: row.string("subject")?,
+        payer: row.parse("payer_id")?,
+        purpose: row.string("purpose")?,
+    })
 }

@@ -106,6 +106,11 @@ pub(crate) fn access(row: AccessRow) -> api::AccessView {
     api::AccessView { at: row.at, actor: row.actor, subject: row.subject, purpose: row.purpose }
 }
 
+pub(crate) fn audited_access(row: AccessRow) -> api::AuditedAccess {
+    let AccessRow { id: _, at, actor, subject, payer, purpose } = row;
+    api::AuditedAccess { at, actor, subject, payer_id: payer, purpose }
+}
+
 pub(crate) fn order(view: engine::OrderView) -> api::OrderView {
     let state = match view.state {
         Some(engine::OrderState::Open) => api::OrderState::Open,
@@ -269,6 +274,20 @@ pub(crate) fn case(view: CaseView) -> api::DisputeStaffView {
         compensation: compensation(&view.dispute.compensation),
         statement: view.dispute.statement.as_ref().map(statement),
         version: view.version,
+        filed_at: filing.at,
+    }
+}
+
+pub(crate) fn case_summary(view: &CaseView) -> api::DisputeSummary {
+    let (state, finding, _note) = outcome(&view.dispute.outcome);
+    let filing = &view.dispute.filing;
+    api::DisputeSummary {
+        dispute_id: filing.id,
+        merchant_id: filing.merchant,
+        amount: filing.amount,
+        state: state.to_owned(),
+        finding,
+        compensation: compensation(&view.dispute.compensation),
         filed_at: filing.at,
     }
 }

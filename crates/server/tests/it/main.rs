@@ -5,6 +5,7 @@
     reason = "a test fails by panicking, and says what it did"
 )]
 
+mod accesses;
 mod bad_input;
 mod bad_pictures;
 mod database;

@@ -27,6 +27,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(approve))
         .routes(routes!(recover))
         .routes(routes!(close))
+        .routes(routes!(accesses))
 }
 
 /// "This was not me". One call: the case is filed, the evidence gathered, and the money back unless the evidence
@@ -62,19 +63,21 @@ async fn own_dispute(
     blocking(&app, move |engine| engine.own_case(device, id)).await.map(convert::own_case).map(Json)
 }
 
-/// All cases, oldest first.
+/// All cases, oldest first: how they stand. What is in a file is read one at a time, with a purpose.
 #[utoipa::path(get, path = "/v1/disputes", tag = "staff", security(("key" = [])), responses(
     (status = 200, description = "All cases", body = api::DisputeList),
     (status = "4XX", description = "Refused", body = api::Problem),
 ))]
 async fn disputes(State(app): State<App>, Staff(staff): Staff) -> Result<Json<api::DisputeList>, Problem> {
     let views = blocking(&app, move |engine| engine.cases(&staff)).await?;
-    Ok(Json(api::DisputeList { disputes: views.into_iter().map(convert::case).collect() }))
+    Ok(Json(api::DisputeList {
+        disputes: views.into_iter().map(|view| convert::case_summary(&view)).collect(),
+    }))
 }
 
-/// A case.
+/// A case. The look is logged, and shown to the payer.
 #[utoipa::path(get, path = "/v1/disputes/{dispute_id}", tag = "staff", security(("key" = [])),
-    params(("dispute_id" = String, Path, description = "Which")), responses(
+    params(("dispute_id" = String, Path, description = "Which"), api::Purpose), responses(
     (status = 200, description = "The case", body = api::DisputeStaffView),
     (status = "4XX", description = "Refused", body = api::Problem),
 ))]
@@ -82,8 +85,12 @@ async fn dispute(
     State(app): State<App>,
     Staff(staff): Staff,
     Id(id): Id<DisputeId>,
+    Asked(purpose): Asked<api::Purpose>,
 ) -> Result<Json<api::DisputeStaffView>, Problem> {
-    blocking(&app, move |engine| engine.case(&staff, id)).await.map(convert::case).map(Json)
+    run(&app, move |engine, ctx| engine.case(ctx, &staff, id, &purpose.purpose))
+        .await
+        .map(convert::case)
+        .map(Json)
 }
 
 /// Gather the evidence anew. The look is logged, and shown to the payer.
@@ -201,4 +208,19 @@ async fn close(
     Id(id): Id<DisputeId>,
 ) -> Result<Json<api::DisputeStaffView>, Problem> {
     run(&app, move |engine, ctx| engine.close(ctx, &staff, id)).await.map(convert::case).map(Json)
+}
+
+/// Who looked at whose data, and why; newest first, at most 200. For auditors.
+#[utoipa::path(get, path = "/v1/accesses", tag = "staff", security(("key" = [])), params(api::AccessFilter), responses(
+    (status = 200, description = "Newest first", body = Vec<api::AuditedAccess>),
+    (status = "4XX", description = "Refused", body = api::Problem),
+))]
+async fn accesses(
+    State(app): State<App>,
+    Staff(staff): Staff,
+    Asked(filter): Asked<api::AccessFilter>,
+) -> Result<Json<Vec<api::AuditedAccess>>, Problem> {
+    let filter = engine::AccessFilter { payer: filter.payer_id, actor: filter.actor };
+    let rows = blocking(&app, move |engine| engine.audit_accesses(&staff, &filter)).await?;
+    Ok(Json(rows.into_iter().map(convert::audited_access).collect()))
 }
