@@ -75,13 +75,13 @@ impl MerchantCaller {
 }
 
 /// One terminal. Nothing that changes a face or an account takes one of these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TerminalCaller {
     pub(crate) terminal: TerminalId,
 }
 
 /// A payer's own device. The only caller that can enrol a face or switch it on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct OwnDevice {
     pub(crate) payer: PayerId,
     /// Which of the payer's devices.

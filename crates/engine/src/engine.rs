@@ -132,6 +132,12 @@ impl Engine {
         Ok(engine)
     }
 
+    /// How often the interface may be called, as the policy says.
+    #[must_use]
+    pub const fn rates(&self) -> &risk::Rates {
+        &self.policy.rates
+    }
+
     fn load_gallery(&self) -> anyhow::Result<()> {
         let rows = self.store.read(|tx| tx.templates())?;
         let model = self.faces.model_id();

@@ -62,7 +62,7 @@ pub use payments::{
 pub use reconciling::{Against, Book, our_entries};
 pub use refunds::{MerchantPayment, NewRefund};
 pub use rejected::{Error, Kind, Rejected};
-pub use risk::{Check, Policy, Refusal};
+pub use risk::{Check, Policy, Rate, Rates, Refusal};
 pub use seed::{Seeded, SyntheticFace};
 pub use sessions::{OpenedSession, Recognised, SessionState, SessionView};
 pub use settling::SettlementView;

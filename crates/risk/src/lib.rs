@@ -5,12 +5,14 @@
 #![forbid(unsafe_code)]
 
 mod policy;
+mod rates;
 mod verdict;
 
 pub use policy::{
     Certainty, Check, CheckStrength, Compensation, Familiarity, Limits, Liveness, Policy, PolicyError,
     Recognition, Tier, Times,
 };
+pub use rates::{Rate, Rates};
 pub use verdict::{Case, Face, Passed, Reason, Refusal, Verdict, decide};
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use types::{Amount, Currency, SignedDuration};
 
+use crate::rates::Rates;
+
 /// Everything an operator decides. Unknown keys are refused, so that a typing error never weakens a rule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,6 +31,9 @@ pub struct Policy {
     /// How webhooks are sent.
     #[serde(default)]
     pub webhooks: Webhooks,
+    /// How often the interface may be called.
+    #[serde(default)]
+    pub rates: Rates,
 }
 
 /// How a face becomes a payer.
@@ -290,6 +295,10 @@ impl Policy {
             "webhooks.timeout_seconds lies between 1 and 60",
         )?;
         require(self.webhooks.retry_seconds.len() <= 100, "webhooks.retry_seconds has at most 100 entries")?;
+        require(
+            self.rates.make_sense(),
+            "each of rates has a per_minute between 1 and 6000000 and a burst between 1 and 1000000",
+        )?;
         require(
             self.compensation.automatic_up_to_minor >= 0,
             "compensation.automatic_up_to_minor is not negative",

@@ -112,6 +112,8 @@ fn a_policy_that_makes_no_sense_is_refused() {
         ("currency = \"CNY\"", "currency = \"YUAN\""),
         ("session_seconds = 120", "session_seconds = 0"),
         ("day_max_minor = 500000", "day_max_minor = 5"),
+        ("phone = { per_minute = 2,", "phone = { per_minute = 0,"),
+        ("burst = 2000", "burst = 2000000"),
     ];
     for (from, to) in broken {
         assert!(good.contains(from), "{from}");
@@ -134,4 +136,13 @@ proptest! {
         let (low, high) = if a < b { (a, b) } else { (b, a) };
         prop_assert!(!at(low) || at(high));
     }
+}
+
+#[test]
+fn rates_are_optional_and_the_default_file_says_the_defaults() {
+    let good = include_str!("../../../policy/default.toml");
+    assert_eq!(default_policy().rates, Rates::default());
+    assert_eq!(legacy_policy().rates, Rates::default());
+    let without = &good[..good.find("[rates]").unwrap()];
+    assert_eq!(Policy::parse(without).unwrap().rates, Rates::default());
 }
