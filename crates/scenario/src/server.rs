@@ -39,6 +39,8 @@ pub struct Start {
     pub push_gateway: Option<String>,
     /// Where to listen: `127.0.0.1:0` takes any free port.
     pub listen: String,
+    /// Everything else, as it is typed.
+    pub more: Vec<String>,
     /// Where the server's log goes.
     pub log: PathBuf,
 }
@@ -72,6 +74,7 @@ impl Server {
             command.arg("--push-gateway").arg(url);
         }
         let mut child = command
+            .args(&start.more)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
@@ -118,6 +121,12 @@ impl Server {
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.base_url
+    }
+
+    /// The number of the process.
+    #[must_use]
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
     }
 
     /// The data folder.

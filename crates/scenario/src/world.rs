@@ -174,6 +174,7 @@ impl<'a> World<'a> {
             policy: Some(policy),
             push_gateway: None,
             listen: self.settings.listen.clone(),
+            more: Vec::new(),
             log: self.folder.join(format!("server-{}.log", self.starts)),
         })?;
         let client = server.client();

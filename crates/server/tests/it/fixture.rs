@@ -112,6 +112,7 @@ pub(crate) fn start(folder: &Path, models: &Path) -> Start {
         policy: None,
         push_gateway: None,
         listen: "127.0.0.1:0".to_owned(),
+        more: Vec::new(),
         log: folder.join("server.log"),
     }
 }
