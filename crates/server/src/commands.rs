@@ -16,6 +16,7 @@ use crate::clock;
 mod bench;
 mod demo;
 mod enrol;
+mod listening;
 mod reconcile;
 mod seed;
 mod serve;

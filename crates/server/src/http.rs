@@ -15,12 +15,16 @@ use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
 
+use self::limits::Limits;
 use self::routes::BearerKey;
 
+pub(crate) mod address;
 mod body;
 mod caller;
 mod convert;
 mod headers;
+mod limits;
+pub(crate) mod listen;
 #[allow(dead_code)]
 mod login;
 mod observe;
@@ -30,12 +34,16 @@ mod run;
 
 /// Longer than any use case takes; a request that runs out of it is answered, its transaction is not.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a body may take to arrive; 11 MB at 4 Mbit/s.
+const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+const _: () = assert!(BODY_TIMEOUT.as_secs() < REQUEST_TIMEOUT.as_secs());
 
 /// What every handler shares.
 #[derive(Clone)]
 struct App {
     engine: Arc<Engine>,
     metrics: PrometheusHandle,
+    limits: Arc<Limits>,
 }
 
 #[derive(OpenApi)]
@@ -43,8 +51,9 @@ struct App {
     info(
         title = "Surety",
         description = "Face payments that know how sure they are. Refusals are problem documents (RFC 9457) with a \
-                       stable `code`. Keys are bearer tokens of one role each: staff, merchant, terminal, or a payer's \
-                       own device.",
+                       stable `code`. Any call may be answered with 429 `rate_limited` or 503 `busy`: nothing was \
+                       done, and `Retry-After` says in how many seconds to try again. Keys are bearer tokens of one role each: \
+                       staff, merchant, terminal, or a payer's own device.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     modifiers(&BearerKey),
@@ -74,17 +83,22 @@ pub(crate) fn openapi() -> Document {
     routes().into_openapi()
 }
 
-/// The whole interface on one engine.
-pub(crate) fn router(engine: Arc<Engine>) -> Result<Router> {
+/// The whole interface on one engine, and its limits.
+///
+/// Every request needs the extensions `ClientAddress` and `Scheme`; [`listen::House`] puts them on.
+pub(crate) fn router(engine: Arc<Engine>) -> Result<(Router, Arc<Limits>)> {
     let metrics = PrometheusBuilder::new().install_recorder().context("installing the metrics recorder")?;
-    let (router, _document) = routes().split_for_parts();
-    Ok(router
+    let (router, document) = routes().split_for_parts();
+    let limits = Arc::new(Limits::new(engine.rates(), &document));
+    let router = router
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn(body::take_small))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
+        .layer(middleware::from_fn_with_state(Arc::clone(&limits), limits::guard))
         .layer(middleware::from_fn(observe::observe))
         .layer(middleware::from_fn(headers::harden))
-        .with_state(App { engine, metrics }))
+        .with_state(App { engine, metrics, limits: Arc::clone(&limits) });
+    Ok((router, limits))
 }

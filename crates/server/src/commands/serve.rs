@@ -1,6 +1,5 @@
 //! `surety serve`.
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -9,8 +8,10 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
+use super::listening::Listening;
 use super::{Folders, say};
 use crate::http;
+use crate::http::listen::House;
 use crate::jobs::Jobs;
 
 /// Take payments: serve the HTTP interface on one address.
@@ -21,9 +22,8 @@ use crate::jobs::Jobs;
 pub(crate) struct Serve {
     #[command(flatten)]
     folders: Folders,
-    /// The address to listen on. Anything but loopback belongs behind a proxy that speaks TLS.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8470")]
-    listen: SocketAddr,
+    #[command(flatten)]
+    listening: Listening,
     /// What is logged, as `tracing` directives.
     #[arg(long, value_name = "FILTER", default_value = "info", env = "SURETY_LOG")]
     log: String,
@@ -35,6 +35,7 @@ impl Serve {
         // A log that cannot be written, on a full disk for one, must not stop payments: its complaint would panic.
         let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).json();
         log.log_internal_errors(false).init();
+        self.listening.check()?;
         let (_installation, engine) = self.folders.open()?;
         let health = engine.health()?;
         tracing::info!(enrolled = health.enrolled, liveness = health.liveness, "engine ready");
@@ -52,18 +53,23 @@ impl Serve {
     }
 
     async fn listen(&self, engine: Arc<engine::Engine>) -> Result<()> {
-        let listener =
-            TcpListener::bind(self.listen).await.with_context(|| format!("listening on {}", self.listen))?;
+        let wanted = self.listening.address();
+        let tls = self.listening.tls()?;
+        let bounds = self.listening.bounds()?;
+        let listener = TcpListener::bind(wanted).await.with_context(|| format!("listening on {wanted}"))?;
         let address = listener.local_addr().context("reading the address")?;
-        let app = http::router(Arc::clone(&engine))?;
+        let (router, limits) = http::router(Arc::clone(&engine))?;
         let jobs = Jobs::start(&engine)?;
         let stop = jobs.stop();
         let stopped = async move {
             stopped().await;
             stop.ask();
         };
-        say(&format!("listening on http://{address}"))?;
-        axum::serve(listener, app).with_graceful_shutdown(stopped).await.context("serving")?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        say(&format!("listening on {scheme}://{address}"))?;
+        House { router, limits, tls, proxies: self.listening.proxies(), bounds }
+            .serve(listener, stopped)
+            .await;
         jobs.finish();
         tracing::info!("stopped");
         Ok(())

@@ -3,13 +3,14 @@
 use axum::body::{Body as RawBody, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::DeserializeOwned;
 
+use super::BODY_TIMEOUT;
 use super::problem::Problem;
 
 /// Most bytes of a body without pictures.
@@ -71,16 +72,20 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
 
 /// Reads a small body before anything is decided about the request, and a body of unsaid length as if it were
 /// small. A refusal that leaves a body unread makes the connection end, and the caller's next request on it fails
-/// for no reason the caller could know.
+/// for no reason the caller could know. With a large body that cannot be helped, and the refusal says so.
 pub(crate) async fn take_small(request: Request, next: Next) -> Response {
     if content_length(request.headers()).is_some_and(|length| length > PLAIN_BYTES_MAX) {
-        return next.run(request).await;
+        let mut response = next.run(request).await;
+        if !response.status().is_success() {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        return response;
     }
     let said = request.headers().contains_key(header::CONTENT_LENGTH);
     let (parts, body) = request.into_parts();
     match bytes(body, PLAIN_BYTES_MAX).await {
         Ok(bytes) => next.run(Request::from_parts(parts, RawBody::from(bytes))).await,
-        Err(problem) if said => problem.into_response(),
+        Err(problem) if said || problem.is_timeout() => problem.into_response(),
         Err(_) => Problem::new(
             StatusCode::LENGTH_REQUIRED,
             "length_required",
@@ -132,7 +137,14 @@ async fn read<T: DeserializeOwned>(request: Request, bytes_max: usize) -> Result
 }
 
 async fn bytes(body: RawBody, bytes_max: usize) -> Result<axum::body::Bytes, Problem> {
-    to_bytes(body, bytes_max).await.map_err(|error| {
+    let Ok(arrived) = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, bytes_max)).await else {
+        let detail = format!(
+            "the body did not arrive within {} seconds; nothing was done, send it again",
+            BODY_TIMEOUT.as_secs()
+        );
+        return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", detail));
+    };
+    arrived.map_err(|error| {
         tracing::debug!(%error, "a body was not read to its end");
         too_large(bytes_max)
     })

@@ -50,9 +50,21 @@ pub(crate) struct Terminal(pub(crate) TerminalCaller);
 pub(crate) struct Payer(pub(crate) OwnDevice);
 
 async fn caller(parts: &Parts, app: &App, jars: &'static [Jar]) -> Result<Caller, Problem> {
+    let (secret, shown) = shown(parts, app, jars)?;
+    let key = Zeroizing::clone(&secret);
+    let found = run(app, move |engine, ctx| engine.authenticate(ctx.now, &secret, shown)).await;
+    app.limits.looked_up(parts, key.as_str(), &found)?;
+    found
+}
+
+/// The secret that a request shows, and how.
+fn shown(
+    parts: &Parts,
+    app: &App,
+    jars: &'static [Jar],
+) -> Result<(Zeroizing<String>, CredentialKind), Problem> {
     if let Some(secret) = bearer(&parts.headers) {
-        return run(app, move |engine, ctx| engine.authenticate(ctx.now, &secret, CredentialKind::Bearer))
-            .await;
+        return Ok((secret, CredentialKind::Bearer));
     }
     let cookies = CookieJar::from_headers(&parts.headers);
     let found = jars.iter().find_map(|jar| cookies.get(jar.cookie()));
@@ -60,7 +72,7 @@ async fn caller(parts: &Parts, app: &App, jars: &'static [Jar]) -> Result<Caller
     if !parts.method.is_safe() {
         forgery_refused(parts, app, &secret)?;
     }
-    run(app, move |engine, ctx| engine.authenticate(ctx.now, &secret, CredentialKind::Cookie)).await
+    Ok((secret, CredentialKind::Cookie))
 }
 
 fn bearer(headers: &HeaderMap) -> Option<Zeroizing<String>> {

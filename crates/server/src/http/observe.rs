@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use engine::Timings;
@@ -15,7 +15,8 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
     let method = request.method().to_string();
     let route = request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str).to_owned();
     let mut response = next.run(request).await;
-    if response.status() == StatusCode::REQUEST_TIMEOUT {
+    let wordless = !response.headers().contains_key(header::CONTENT_TYPE);
+    if response.status() == StatusCode::REQUEST_TIMEOUT && wordless {
         // The time-out itself answers without a word.
         let detail = "this took too long; ask for the state before you try again";
         response = Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", detail).into_response();

@@ -42,6 +42,7 @@ async fn register(
     State(app): State<App>,
     Body(new): Body<api::NewPayer>,
 ) -> Result<(StatusCode, Json<api::NewPayerReply>), Problem> {
+    app.limits.phone(&new.phone)?;
     let new = engine::NewPayer {
         name: new.name,
         phone: new.phone,
@@ -166,6 +167,7 @@ async fn confirm_enrolment(
     Id(id): Id<EnrolmentId>,
     Body(confirm): Body<api::ConfirmEnrolment>,
 ) -> Result<Json<api::EnrolmentView>, Problem> {
+    app.limits.device(&device)?;
     let row = run(&app, move |engine, ctx| engine.confirm_enrolment(ctx, device, id, &confirm.code)).await?;
     Ok(Json(convert::enrolment(&row)))
 }
@@ -193,6 +195,7 @@ async fn unfreeze(
     Payer(device): Payer,
     Body(unfreeze): Body<api::Unfreeze>,
 ) -> Result<Json<api::PayerView>, Problem> {
+    app.limits.device(&device)?;
     let pin = Zeroizing::new(unfreeze.pin);
     run(&app, move |engine, ctx| engine.unfreeze(ctx, device, &pin)).await.map(convert::profile).map(Json)
 }

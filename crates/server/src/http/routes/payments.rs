@@ -172,6 +172,7 @@ async fn step_up(
     Id(session): Id<SessionId>,
     Body(step): Body<api::StepUp>,
 ) -> Result<Json<api::SessionView>, Problem> {
+    app.limits.device(&terminal)?;
     let step = engine::StepUp {
         session,
         nonce: Zeroizing::new(step.nonce),
