@@ -4,11 +4,14 @@ use scenario::Server;
 
 use crate::fixture::{models, start};
 
-const WANTED: [(&str, &str); 6] = [
+const WANTED: [(&str, &str); 9] = [
     ("cache-control", "no-store"),
     ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
     ("referrer-policy", "no-referrer"),
-    ("strict-transport-security", "max-age=31536000"),
+    ("cross-origin-embedder-policy", "require-corp"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("x-permitted-cross-domain-policies", "none"),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
 ];
@@ -32,5 +35,8 @@ fn every_answer_is_hardened() {
             let found = answer.headers().get(name).map(|found| found.to_str().unwrap());
             assert_eq!(found, Some(value), "{name} of {path}");
         }
+        let features = answer.headers()["permissions-policy"].to_str().unwrap();
+        assert!(features.contains("camera=()") && features.contains("payment=()"), "{path}: {features}");
+        assert_eq!(answer.headers().get("strict-transport-security"), None, "{path}: this is no TLS");
     }
 }

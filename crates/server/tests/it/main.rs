@@ -9,6 +9,7 @@ mod accesses;
 mod bad_input;
 mod bad_pictures;
 mod database;
+mod edge;
 mod fixture;
 mod headers;
 mod models_missing;
