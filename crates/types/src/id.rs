@@ -138,6 +138,8 @@ ids! {
     KeyId = "key";
     /// A person who works for the operator or for a merchant.
     UserId = "usr";
+    /// What tells that something was erased.
+    TombstoneId = "tmb";
     /// Something the watchers noticed.
     AlertId = "alert";
 }

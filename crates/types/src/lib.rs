@@ -19,7 +19,7 @@ pub use digest::{Digest, DigestError};
 pub use id::{
     AlertId, CaptureId, ConfirmationId, ConsentId, DeliveryId, DisputeId, EnrolmentId, EventId, IdError,
     KeyId, MerchantId, MessageId, OrderId, PayerId, PaymentId, RefundId, SessionId, SettlementId, TemplateId,
-    TerminalId, TransferId, UserId,
+    TerminalId, TombstoneId, TransferId, UserId,
 };
 pub use jiff::{SignedDuration, Timestamp};
 pub use phone::{LastFour, PhoneError, PhoneNumber};

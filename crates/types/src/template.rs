@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::Score;
 
@@ -49,7 +49,7 @@ impl Template {
     /// [`TemplateError::NoDirection`] for none, [`TemplateError::DimensionMixed`] for unlike ones.
     pub fn fuse(templates: &[Self]) -> Result<Self, TemplateError> {
         let first = templates.first().ok_or(TemplateError::NoDirection)?;
-        let mut sum = vec![0.0_f32; first.0.len()];
+        let mut sum = Zeroizing::new(vec![0.0_f32; first.0.len()]);
         for template in templates {
             if template.0.len() != sum.len() {
                 return Err(TemplateError::DimensionMixed);
@@ -58,7 +58,7 @@ impl Template {
                 *total += *value;
             }
         }
-        Self::normalised(sum)
+        Self::normalised(std::mem::take(&mut *sum))
     }
 
     /// Cosine similarity. Templates of different dimensions match nobody: -1.
@@ -76,10 +76,13 @@ impl Template {
         &self.0
     }
 
-    /// Little-endian 32-bit floats, for sealing. The caller wipes them.
+    /// Little-endian 32-bit floats, for sealing. They are wiped as the template is.
     #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        self.0.iter().flat_map(|v| v.to_le_bytes()).collect()
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        // All the room at once: a vector that grows leaves what it held behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(self.0.len().saturating_mul(size_of::<f32>())));
+        self.0.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
+        bytes
     }
 
     /// The inverse of [`Template::to_bytes`].
