@@ -4,6 +4,7 @@ mod orientation;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use zeroize::{Zeroize, Zeroizing};
 use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
@@ -26,6 +27,13 @@ pub(crate) struct Picture {
     pub(crate) width: usize,
     pub(crate) height: usize,
     pub(crate) rgb: Vec<u8>,
+}
+
+/// Wiped when it is dropped: it shows a face.
+impl Drop for Picture {
+    fn drop(&mut self) {
+        self.rgb.zeroize();
+    }
 }
 
 /// A picture whose header has been read and found acceptable.
@@ -137,13 +145,14 @@ fn open_png(bytes: &[u8]) -> Result<Opened<'_>, FrameRefusal> {
 
 /// Grey, grey with alpha, RGB or RGBA to RGB. Transparency is ignored: a camera takes none.
 fn colours(samples: Vec<u8>, pixels: usize) -> Option<Vec<u8>> {
+    let mut samples = Zeroizing::new(samples);
     let channels = samples.len() / pixels;
     if samples.len() != pixels * channels {
         return None;
     }
     match channels {
         1 | 2 => Some(samples.chunks_exact(channels).flat_map(|p| [p[0]; 3]).collect()),
-        3 => Some(samples),
+        3 => Some(std::mem::take(&mut *samples)),
         4 => Some(samples.chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect()),
         _ => None,
     }

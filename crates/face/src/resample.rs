@@ -266,7 +266,7 @@ mod tests {
             prop_assert!(reduced.rgb.iter().all(|v| *v == shade));
             let crop = Crop { left: 0, top: 0, width, height };
             let resized = resize_bilinear(&plain, crop, w, h);
-            prop_assert_eq!(resized.rgb, vec![shade; w * h * 3]);
+            prop_assert_eq!(resized.rgb.clone(), vec![shade; w * h * 3]);
         }
     }
 }

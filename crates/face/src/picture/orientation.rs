@@ -38,7 +38,7 @@ pub(super) fn upright(picture: Picture, turn: u16) -> Picture {
     if !(2..=8).contains(&turn) {
         return picture;
     }
-    let Picture { width: stored_width, height: stored_height, rgb: stored } = picture;
+    let Picture { width: stored_width, height: stored_height, rgb: ref stored } = picture;
     let (width, height) =
         if turn >= 5 { (stored_height, stored_width) } else { (stored_width, stored_height) };
     let mut rgb = Vec::with_capacity(stored.len());
