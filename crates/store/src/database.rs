@@ -76,6 +76,19 @@ impl Store {
         }
     }
 
+    /// What was deleted is gone from the files as well, as far as this process can see to it: on SQLite the
+    /// write-ahead log, which holds copies of pages as they were, is written back and cut to nothing. `false` when a
+    /// reader is in the way: try again. On PostgreSQL that is the server's affair (`VACUUM`).
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn forget_deleted(&self) -> Result<bool> {
+        match &self.backend {
+            Backend::Sqlite(file) => file.truncate_log(),
+            Backend::Postgres(_) => Ok(true),
+        }
+    }
+
     /// How many commits this store made on SQLite, where several transactions share one; none on PostgreSQL.
     #[must_use]
     pub fn commits(&self) -> usize {

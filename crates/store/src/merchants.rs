@@ -1,10 +1,11 @@
 //! Merchants and their terminals.
 
 use anyhow::Result;
+use evidence::WrappedKey;
 use types::{GeoPoint, MerchantId, Place, TerminalId, Timestamp};
 
 use crate::Tx;
-use crate::value::{Row, text};
+use crate::value::{Row, Value, text};
 
 /// A shop, canteen or line that is paid.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +33,8 @@ pub struct WebhookRow {
     pub url: String,
     /// The signing secret, sealed.
     pub secret_sealed: Vec<u8>,
+    /// What it is sealed under; none for a value of the first version, which carries its own.
+    pub key: Option<WrappedKey>,
 }
 
 /// A registered device.
@@ -59,8 +62,8 @@ impl Tx<'_> {
     pub fn insert_merchant(&self, row: &MerchantRow) -> Result<()> {
         self.execute_one(
             "INSERT INTO merchants (id, name, city, created_at, settle_after_days, fee_bps, webhook_url,
-                                    webhook_secret_sealed)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                                    webhook_secret_sealed, webhook_key, webhook_generation)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             &[
                 text(row.id),
                 row.name.as_str().into(),
@@ -70,6 +73,8 @@ impl Tx<'_> {
                 row.fee_bps.into(),
                 row.webhook.as_ref().map(|webhook| webhook.url.as_str()).into(),
                 row.webhook.as_ref().map(|webhook| webhook.secret_sealed.as_slice()).into(),
+                webhook_key(row).map(|key| key.bytes.as_slice()).into(),
+                webhook_key(row).map_or(Value::Null, |key| text(key.generation)),
             ],
         )
     }
@@ -80,7 +85,8 @@ impl Tx<'_> {
     /// The database fails.
     pub fn update_merchant(&self, row: &MerchantRow) -> Result<()> {
         self.execute_one(
-            "UPDATE merchants SET settle_after_days = ?2, fee_bps = ?3, webhook_url = ?4, webhook_secret_sealed = ?5
+            "UPDATE merchants SET settle_after_days = ?2, fee_bps = ?3, webhook_url = ?4, webhook_secret_sealed = ?5,
+                                  webhook_key = ?6, webhook_generation = ?7
              WHERE id = ?1",
             &[
                 text(row.id),
@@ -88,6 +94,8 @@ impl Tx<'_> {
                 row.fee_bps.into(),
                 row.webhook.as_ref().map(|webhook| webhook.url.as_str()).into(),
                 row.webhook.as_ref().map(|webhook| webhook.secret_sealed.as_slice()).into(),
+                webhook_key(row).map(|key| key.bytes.as_slice()).into(),
+                webhook_key(row).map_or(Value::Null, |key| text(key.generation)),
             ],
         )
     }
@@ -139,9 +147,16 @@ impl Tx<'_> {
     }
 }
 
+fn webhook_key(row: &MerchantRow) -> Option<&WrappedKey> {
+    row.webhook.as_ref().and_then(|webhook| webhook.key.as_ref())
+}
+
 fn read_merchant(row: &Row<'_>) -> Result<MerchantRow> {
     let webhook = match (row.optional_string("webhook_url")?, row.optional_blob("webhook_secret_sealed")?) {
-        (Some(url), Some(secret_sealed)) => Some(WebhookRow { url, secret_sealed }),
+        (Some(url), Some(secret_sealed)) => {
+            let key = row.wrapped_key("webhook_key", "webhook_generation")?;
+            Some(WebhookRow { url, secret_sealed, key })
+        }
         (None, None) => None,
         (Some(_), None) | (None, Some(_)) => {
             anyhow::bail!("columns webhook_url and webhook_secret_sealed disagree")

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use evidence::Version;
 use types::{CaptureId, Timestamp};
 
 use crate::Unavailable;
@@ -78,6 +79,40 @@ impl Objects {
             }
         }
         Ok(())
+    }
+
+    /// Every picture here, by the capture and its place in it.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn frames(&self) -> Result<Vec<(CaptureId, usize)>> {
+        let reading = || format!("reading {}", self.folder.display());
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.folder).with_context(reading)? {
+            let name = entry.with_context(reading)?.file_name();
+            let frame = name.to_str().and_then(|name| name.strip_suffix(".sealed"));
+            let parts = frame.and_then(|name| name.split_once('-'));
+            if let Some((Ok(id), Ok(index))) = parts.map(|(id, index)| (id.parse(), index.parse())) {
+                found.push((id, index));
+            }
+        }
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    /// The version of a stored picture; `None` when it is not there, or is no sealed value.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn version(&self, capture: CaptureId, index: usize) -> Result<Option<Version>> {
+        let path = self.path(capture, index);
+        let mut first = [0];
+        let read = fs::File::open(&path).and_then(|mut file| file.read(&mut first));
+        match read {
+            Ok(_) => Ok(Version::of(&first).ok()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+        }
     }
 
     /// The captures made in `[from, until)` that have files here, by the time in their ids (UUID version 7, RFC 9562).

@@ -1,10 +1,13 @@
 //! Orders, attempts to pay them, captures, and the decisions about them.
 
 use anyhow::{Result, bail};
-use types::{Amount, CaptureId, Digest, MerchantId, OrderId, SessionId, TerminalId, Timestamp};
+use evidence::WrappedKey;
+use types::{
+    Amount, CaptureId, Digest, MerchantId, OrderId, PayerId, SessionId, TerminalId, Timestamp, TombstoneId,
+};
 
 use crate::Tx;
-use crate::value::{Row, text};
+use crate::value::{Row, Value, text};
 
 /// What became of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,10 +87,29 @@ pub struct CaptureRow {
     pub at: Timestamp,
     /// Per frame: digest and what the machines measured.
     pub frames: serde_json::Value,
-    /// The fused probe template, sealed.
-    pub probe_sealed: Vec<u8>,
+    /// Whom it was taken for: the best candidate; none where nobody was compared.
+    pub payer: Option<PayerId>,
+    /// The face.
+    pub content: CaptureContent,
     /// SHA-256 of the embedding model.
     pub model: Digest,
+}
+
+/// What is left of a capture's face.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CaptureContent {
+    /// It is kept.
+    Kept {
+        /// The fused probe template, sealed.
+        probe_sealed: Vec<u8>,
+        /// What probe and pictures are sealed under; none for values of the first version.
+        key: Option<WrappedKey>,
+    },
+    /// It was erased.
+    Erased {
+        /// What tells of it.
+        by: TombstoneId,
+    },
 }
 
 /// A verdict with everything it depended on.
@@ -265,15 +287,30 @@ impl Tx<'_> {
     /// # Errors
     /// The database fails.
     pub fn insert_capture(&self, row: &CaptureRow) -> Result<()> {
+        let [probe, key, generation, tombstone] = match &row.content {
+            CaptureContent::Kept { probe_sealed, key } => [
+                probe_sealed.as_slice().into(),
+                key.as_ref().map(|key| key.bytes.as_slice()).into(),
+                key.as_ref().map_or(Value::Null, |key| text(key.generation)),
+                Value::Null,
+            ],
+            CaptureContent::Erased { by } => [Value::Blob(Vec::new()), Value::Null, Value::Null, text(by)],
+        };
         self.execute_one(
-            "INSERT INTO captures (id, session_id, at, frames, probe_sealed, model) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO captures (id, session_id, at, frames, model, payer_id, probe_sealed, key_wrapped, generation,
+                                   tombstone_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             &[
                 text(row.id),
                 text(row.session),
                 row.at.into(),
                 text(&row.frames),
-                row.probe_sealed.as_slice().into(),
                 text(row.model),
+                row.payer.map_or(Value::Null, text),
+                probe,
+                key,
+                generation,
+                tombstone,
             ],
         )
     }
@@ -291,16 +328,7 @@ impl Tx<'_> {
     /// # Errors
     /// The database fails.
     pub fn capture(&self, session: SessionId) -> Result<Option<CaptureRow>> {
-        self.first("SELECT * FROM captures WHERE session_id = ?1", &[text(session)], |row| {
-            Ok(CaptureRow {
-                id: row.parse("id")?,
-                session: row.parse("session_id")?,
-                at: row.time("at")?,
-                frames: row.json("frames")?,
-                probe_sealed: row.blob("probe_sealed")?,
-                model: row.parse("model")?,
-            })
-        })
+        self.first("SELECT * FROM captures WHERE session_id = ?1", &[text(session)], read_capture)
     }
 
     /// Appends a decision.
@@ -376,6 +404,25 @@ fn read_order(row: &Row<'_>) -> Result<OrderRow> {
         created_at: row.time("created_at")?,
         expires_at: row.time("expires_at")?,
         capture_later: row.string("capture")? == "manual",
+    })
+}
+
+pub(crate) fn read_capture(row: &Row<'_>) -> Result<CaptureRow> {
+    let content = match row.optional_parse("tombstone_id")? {
+        Some(by) => CaptureContent::Erased { by },
+        None => CaptureContent::Kept {
+            probe_sealed: row.blob("probe_sealed")?,
+            key: row.wrapped_key("key_wrapped", "generation")?,
+        },
+    };
+    Ok(CaptureRow {
+        id: row.parse("id")?,
+        session: row.parse("session_id")?,
+        at: row.time("at")?,
+        frames: row.json("frames")?,
+        payer: row.optional_parse("payer_id")?,
+        content,
+        model: row.parse("model")?,
     })
 }
 

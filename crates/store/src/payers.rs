@@ -1,10 +1,11 @@
 //! Payers and their faces: consent, enrolment, template, look-alikes.
 
 use anyhow::{Result, bail};
+use evidence::WrappedKey;
 use types::{ConsentId, Digest, EnrolmentId, GeoPoint, PayerId, Timestamp};
 
 use crate::Tx;
-use crate::value::{Row, text};
+use crate::value::{Row, Value, text};
 
 /// The language a payer reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -72,6 +73,10 @@ pub struct PayerRow {
     pub face: FaceState,
     /// Since when.
     pub created_at: Timestamp,
+    /// What name and phone are sealed under; none for a value of the first version, which carries its own.
+    pub contact_key: Option<WrappedKey>,
+    /// When the account was closed; name and phone are gone then.
+    pub closed_at: Option<Timestamp>,
 }
 
 /// A consent to the processing of face data.
@@ -148,8 +153,12 @@ pub struct TemplateRow {
     pub pictures: u32,
     /// SHA-256 of the embedding model.
     pub model: Digest,
+    /// What it is sealed under; none for a value of the first version.
+    pub face_key: Option<WrappedKey>,
     /// The owner's name and phone, sealed.
     pub contact_sealed: Vec<u8>,
+    /// What those are sealed under; none for a value of the first version.
+    pub contact_key: Option<WrappedKey>,
     /// What the owner's face may do.
     pub face: FaceState,
     /// Where the owner lives.
@@ -170,8 +179,8 @@ impl Tx<'_> {
         };
         let inserted = self.execute(
             "INSERT INTO payers (id, contact_sealed, phone_index, pin_hash, pin_failures, language, home_city,
-                                 home_latitude, home_longitude, face, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (phone_index) DO NOTHING",
+                                 home_latitude, home_longitude, face, created_at, contact_key, contact_generation)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT (phone_index) DO NOTHING",
             &[
                 text(row.id),
                 row.contact_sealed.as_slice().into(),
@@ -184,6 +193,8 @@ impl Tx<'_> {
                 row.home.longitude().into(),
                 row.face.name().into(),
                 row.created_at.into(),
+                row.contact_key.as_ref().map(|key| key.bytes.as_slice()).into(),
+                row.contact_key.as_ref().map_or(Value::Null, |key| text(key.generation)),
             ],
         )?;
         Ok(inserted == 1)
@@ -372,9 +383,11 @@ impl Tx<'_> {
     /// The database fails.
     pub fn templates(&self) -> Result<Vec<TemplateRow>> {
         self.all(
-            "SELECT t.payer_id, t.template_sealed, t.pictures, t.model, p.contact_sealed, p.face, p.home_city,
-                    p.home_latitude, p.home_longitude
-             FROM templates t JOIN payers p ON p.id = t.payer_id ORDER BY t.payer_id",
+            "SELECT t.payer_id, t.template_sealed, t.pictures, t.model, p.contact_sealed, p.contact_key,
+                    p.contact_generation, p.face, p.home_city, p.home_latitude, p.home_longitude, k.key_wrapped,
+                    k.generation
+             FROM templates t JOIN payers p ON p.id = t.payer_id LEFT JOIN face_keys k ON k.payer_id = t.payer_id
+             ORDER BY t.payer_id",
             &[],
             |row| {
                 Ok(TemplateRow {
@@ -382,7 +395,9 @@ impl Tx<'_> {
                     template_sealed: row.blob("template_sealed")?,
                     pictures: row.count("pictures")?,
                     model: row.parse("model")?,
+                    face_key: row.wrapped_key("key_wrapped", "generation")?,
                     contact_sealed: row.blob("contact_sealed")?,
+                    contact_key: row.wrapped_key("contact_key", "contact_generation")?,
                     face: FaceState::parse(&row.string("face")?)?,
                     home_city: row.string("home_city")?,
                     home: row.point("home_latitude", "home_longitude")?,
@@ -433,6 +448,8 @@ fn read_payer(row: &Row<'_>) -> Result<PayerRow> {
         home: row.point("home_latitude", "home_longitude")?,
         face: FaceState::parse(&row.string("face")?)?,
         created_at: row.time("created_at")?,
+        contact_key: row.wrapped_key("contact_key", "contact_generation")?,
+        closed_at: row.optional_time("closed_at")?,
     })
 }
 

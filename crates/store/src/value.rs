@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result, anyhow};
 use bytes::BytesMut;
+use evidence::WrappedKey;
 use rusqlite::types::{FromSql, ToSqlOutput, ValueRef};
 use serde::de::DeserializeOwned;
 use tokio_postgres::types as postgres;
@@ -175,6 +176,12 @@ impl Row<'_> {
     pub(crate) fn optional_fingerprint(&self, column: &str) -> Result<Option<[u8; 32]>> {
         let bytes = self.optional_blob(column)?.map(|bytes| <[u8; 32]>::try_from(bytes.as_slice()));
         bytes.transpose().with_context(|| format!("column {column} is damaged"))
+    }
+
+    /// A data key and the generation that wrapped it; none where there is none.
+    pub(crate) fn wrapped_key(&self, key: &str, generation: &str) -> Result<Option<WrappedKey>> {
+        let Some(bytes) = self.optional_blob(key)? else { return Ok(None) };
+        Ok(Some(WrappedKey { generation: self.parse(generation)?, bytes }))
     }
 
     pub(crate) fn optional_string(&self, column: &str) -> Result<Option<String>> {

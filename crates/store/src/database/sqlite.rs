@@ -25,6 +25,8 @@ const BUSY_PAUSE: Duration = Duration::from_millis(5);
 const WRITER_CACHE_KIB: i64 = 64 * 1024;
 /// How much the log grows before it is written back, in pages of 4 KiB: a payment writes some forty.
 const CHECKPOINT_PAGES: i64 = 8_000;
+/// How long readers may keep the log from being cut: nobody writes meanwhile.
+const LOG_PATIENCE: Duration = Duration::from_millis(200);
 /// Kept open; whoever comes beyond opens one for himself, which costs more than reading.
 const READERS_MAX: usize = 64;
 /// How many use cases share one commit at most: the first of them waits for the last.
@@ -116,6 +118,19 @@ impl File {
     /// How many commits there were, of groups of any size.
     pub(super) fn commits(&self) -> usize {
         lock(&self.writer).commits
+    }
+
+    /// Writes the log back into the file and cuts it; `false` when a reader still needs it.
+    pub(super) fn truncate_log(&self) -> Result<bool> {
+        let mut writer = lock(&self.writer);
+        writer.commit();
+        writer.connection.busy_timeout(LOG_PATIENCE).context("setting the busy timeout")?;
+        let busy: i64 = writer
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+            .map_err(of_sqlite)
+            .context("cutting the write-ahead log")?;
+        Ok(busy == 0)
     }
 
     fn open_reader(&self) -> Result<Connection> {

@@ -164,6 +164,32 @@ impl<'a> Tx<'a> {
         }
     }
 
+    /// All rows of a query, none of which goes before this transaction ends; others may read them the same way.
+    pub(crate) fn all_pinned<T>(
+        &self,
+        sql: &str,
+        values: &[Value],
+        read: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        match self.driver {
+            Driver::Postgres(transaction) if transaction.writes() => {
+                self.all(&format!("{sql} FOR KEY SHARE"), values, read)
+            }
+            Driver::Postgres(_) | Driver::Sqlite(_) => self.all(sql, values, read),
+        }
+    }
+
+    /// Waits until nobody who pinned or wrote rows of this table is still at it, and keeps others from beginning
+    /// before this transaction ends. On SQLite there is one writer anyway.
+    pub(crate) fn lock_table(&self, table: &'static str) -> Result<()> {
+        match self.driver {
+            Driver::Postgres(transaction) => {
+                transaction.execute(&format!("LOCK TABLE {table} IN EXCLUSIVE MODE"), &[]).map(drop)
+            }
+            Driver::Sqlite(_) => Ok(()),
+        }
+    }
+
     /// The single number a query returns, in a column called `n`.
     pub(crate) fn number(&self, sql: &str, values: &[Value]) -> Result<i64> {
         let found = self.first(sql, values, |row| row.integer("n"))?;

@@ -12,7 +12,7 @@ use types::{
 };
 
 use crate::{
-    AccessRow, BillLineKind, BillLineRow, CaptureRow, ConfirmationRow, ConsentRow, CredentialKind,
+    AccessRow, BillLineKind, BillLineRow, CaptureContent, CaptureRow, ConfirmationRow, ConsentRow, CredentialKind,
     CredentialRow, DecisionRow, DeliveryRow, DeliveryState, DisputeRow, EnrolmentRow, EnrolmentState,
     EventRow, EvidenceRow, FaceState, Language, MerchantRow, MessageRow, OrderRow, OrderState, PayerRow,
     PaymentRow, Post, RefundRow, Scope, SessionRow, SettlementRow, SettlementState, TerminalRow, TraceRow,
@@ -69,8 +69,11 @@ pub(super) fn point(n: f64) -> GeoPoint {
 }
 
 pub(super) fn merchant(n: u128) -> MerchantRow {
-    let webhook = (n % 2 == 1)
-        .then(|| WebhookRow { url: "https://shop.example/hook?x=1".to_owned(), secret_sealed: bytes() });
+    let webhook = (n % 2 == 1).then(|| WebhookRow {
+        url: "https://shop.example/hook?x=1".to_owned(),
+        secret_sealed: bytes(),
+        key: None,
+    });
     MerchantRow {
         id: merchant_id(n),
         name: format!("{WORDS}{n}"),
@@ -136,6 +139,8 @@ pub(super) fn payer(n: u8) -> PayerRow {
         home: point(f64::from(n)),
         face: if whole { FaceState::Enabled } else { FaceState::None },
         created_at: at(2),
+        contact_key: None,
+        closed_at: None,
     }
 }
 
@@ -214,7 +219,8 @@ pub(super) fn capture(n: u128) -> CaptureRow {
         session: session_id(n),
         at: at(9),
         frames: json!([{ "digest": "00", "sharpness": 0.123_456_789_012_345_68 }]),
-        probe_sealed: bytes(),
+        payer: None,
+        content: CaptureContent::Kept { probe_sealed: bytes(), key: None },
         model: Digest([7; 32]),
     }
 }
@@ -356,6 +362,8 @@ pub(super) fn dispute(n: u128, payment: u128) -> DisputeRow {
 pub(super) fn evidence(dispute: u128, seq: u32) -> EvidenceRow {
     let facts = Facts {
         capture_preserved: true,
+        capture_erased_at: None,
+        face_erased_at: None,
         strong_factor: false,
         digits_narrowed_search: false,
         digits_attempts: 1,
