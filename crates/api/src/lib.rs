@@ -5,6 +5,7 @@
 #![warn(missing_docs)]
 
 mod disputes;
+mod erasure;
 mod logins;
 mod merchants;
 mod money;
@@ -18,6 +19,7 @@ pub use disputes::{
     DisputeStaffView, DisputeSummary, DisputeView, EvidenceView, FindingRequest, NotMe, Purpose, Recovery,
     Side, StatementRequest, StatementView, TimelineEntry,
 };
+pub use erasure::{Closing, Erased, ErasedKind, ErasureReason, KeptCapture, Tombstone, Withdrawn};
 pub use logins::{Carrier, Login};
 pub use merchants::{Funding, NewMerchant, NewMerchantReply, NewTerminal, NewTerminalReply};
 pub use money::{

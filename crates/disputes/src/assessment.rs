@@ -5,7 +5,7 @@
 //! A proposal: a person decides.
 
 use serde::{Deserialize, Serialize};
-use types::{PayerId, Probability};
+use types::{PayerId, Probability, Timestamp};
 
 use crate::{Finding, Stance};
 
@@ -46,6 +46,12 @@ impl Travel {
 pub struct Facts {
     /// Was the capture still there to be looked at?
     pub capture_preserved: bool,
+    /// When the capture was erased at the payer's wish, if that is why it is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capture_erased_at: Option<Timestamp>,
+    /// When the payer's enrolled face was erased at the payer's wish, if it is not there to be compared with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub face_erased_at: Option<Timestamp>,
     /// Did the payer prove herself by a PIN or on her own device, at the debit?
     pub strong_factor: bool,
     /// Did typed digits narrow the search, so that they matched by construction?
@@ -56,7 +62,7 @@ pub struct Facts {
     pub searched: u64,
     /// Chance that it was somebody else, as the decision then in force saw it; none under a fixed threshold.
     pub p_wrong_then: Option<Probability>,
-    /// The same, over everyone enrolled and under today's calibration; none where the capture is gone.
+    /// The same, over everyone enrolled and under today's calibration; none where the capture or the payer's face is gone.
     pub p_wrong_now: Option<Probability>,
     /// The least liveness of the frames; none where no liveness model was installed.
     pub liveness: Option<f64>,
@@ -138,11 +144,20 @@ const DECISIVE: [&str; 5] =
 
 fn weigh_face(facts: &Facts, add: &mut impl FnMut(&str, Side, String)) {
     use Side::{AgainstAuthorisation, ForAuthorisation, Neutral};
-    if !facts.capture_preserved {
+    if let Some(at) = facts.capture_erased_at {
+        add("capture_erased", Neutral, format!("the capture was {}", erased(at)));
+    } else if !facts.capture_preserved {
         add(
             "capture_missing",
             AgainstAuthorisation,
             "the capture was not kept; that counts against the operator".into(),
+        );
+    }
+    if let Some(at) = facts.face_erased_at {
+        add(
+            "face_erased",
+            Neutral,
+            format!("the payer's face was {}: nobody compares with it any more", erased(at)),
         );
     }
     if let Some(better) = facts.better_match.filter(|m| m.times_more_likely >= BETTER_MATCH_RATIO) {
@@ -205,6 +220,11 @@ fn weigh_face(facts: &Facts, add: &mut impl FnMut(&str, Side, String)) {
             "neither PIN nor own device confirmed the debit".into(),
         );
     }
+}
+
+/// The day is enough for a reader; the tombstone has the moment.
+fn erased(at: Timestamp) -> String {
+    format!("erased at the payer's wish on {:.10}, which does not count against the operator", at.to_string())
 }
 
 fn weigh_circumstances(facts: &Facts, add: &mut impl FnMut(&str, Side, String)) {

@@ -132,6 +132,8 @@ fn proven_authorisation_pays_nothing_but_can_turn() {
 fn plain_facts() -> Facts {
     Facts {
         capture_preserved: true,
+        capture_erased_at: None,
+        face_erased_at: None,
         strong_factor: true,
         digits_narrowed_search: false,
         digits_attempts: 1,

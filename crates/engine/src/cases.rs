@@ -13,6 +13,7 @@ use types::{Amount, DisputeId, PayerId, PaymentId, Right, SessionId, TransferId}
 use crate::access::look;
 use crate::callers::{MerchantCaller, OwnDevice, StaffCaller, duty};
 use crate::engine::{Context, Engine, Message, record, tell, text_field};
+use crate::erasure::erase_kept;
 use crate::life::{Cause, Step, advance_payment, loss, payment_data};
 use crate::outbox::announce;
 use crate::rejected::{Error, Rejected};
@@ -82,6 +83,8 @@ impl Engine {
     ) -> Result<Option<Dispute>, Error> {
         let row = tx.payment(payment)?.filter(|row| row.terms().payer == payer);
         let mut row = row.ok_or(Rejected::payment())?;
+        // Locked, so that the account is not closed and the capture not erased while the case begins.
+        tx.payer(payer)?.ok_or(Rejected::payer())?;
         if freeze {
             Self::freeze_in(tx, ctx, payer)?;
         }
@@ -299,7 +302,7 @@ impl Engine {
         id: DisputeId,
     ) -> Result<CaseView, Error> {
         staff.must_be(duty::disputes())?;
-        self.store.write(|tx| {
+        let erased = self.store.write(|tx| {
             Self::advance(tx, ctx, (id, &staff.name), Command::Close)?;
             let dispute = tx.dispute(id)?.ok_or(Rejected::dispute())?.dispute;
             let mut payment = tx.payment(dispute.filing.payment)?.ok_or(Rejected::payment())?;
@@ -308,8 +311,11 @@ impl Engine {
                 tx.update_payment(&payment)?;
                 tell_merchant(tx, ctx, &dispute, ("dispute.closed", &payment))?;
             }
-            Ok::<_, Error>(())
+            erase_kept(tx, ctx, id, dispute.filing.payer)
         })?;
+        if let Some(tombstone) = erased {
+            self.finish(&tombstone)?;
+        }
         self.case(ctx, staff, id, WORKING)
     }
 

@@ -58,7 +58,8 @@ impl Engine {
         let id = row.terms().id;
         tx.insert_payment(&row)?;
         tx.set_order_state(order.id, OrderState::Paid)?;
-        let payer_name = mask(&self.open_contact(payer, &owner.contact_sealed)?.name);
+        let contact = self.contact(&owner)?.ok_or_else(|| anyhow!("{payer} is closed, and was approved"))?;
+        let payer_name = mask(&contact.name);
         set_state(tx, session, &SessionState::Approved { payment: id, payer, payer_name })?;
         match &taken {
             Some(event) => {
@@ -127,6 +128,6 @@ fn money(authorised: &Payment, taken: Option<&Event>, ctx: &Context<'_>) -> Vec<
 }
 
 /// All but the last character hidden: enough for a payer to know the own name, too little for a stranger.
-fn mask(name: &str) -> String {
+pub(crate) fn mask(name: &str) -> String {
     name.chars().last().map_or_else(String::new, |last| format!("**{last}"))
 }

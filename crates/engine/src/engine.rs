@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use evidence::Keyring;
+use evidence::{DataKey, WrappedKey};
 use face::FaceModels;
 use gallery::{Entry, Gallery, Status};
 use identity::{Calibration, PlaceModel};
@@ -15,9 +15,10 @@ use jiff::tz::TimeZone;
 use rand::Rng;
 use risk::{Certainty, Policy};
 use serde::{Deserialize, Serialize};
-use store::{EventRow, FaceState, MessageRow, Objects, Store, Tx};
+use store::{EventRow, FaceState, MessageRow, Objects, PayerRow, Store, Tx};
 use types::{Digest, EventId, GeoPoint, MessageId, PayerId, PhoneNumber, Template, Timestamp};
 
+use crate::keys::{KeyOf, Keys};
 use crate::outbox::Endpoint;
 use crate::recognise::Habits;
 use crate::rejected::{Error, Rejected};
@@ -54,7 +55,7 @@ pub struct Timings {
 pub struct Engine {
     pub(crate) store: Store,
     pub(crate) objects: Objects,
-    pub(crate) keyring: Keyring,
+    pub(crate) keys: Keys,
     pub(crate) faces: Arc<FaceModels>,
     pub(crate) gallery: Gallery,
     pub(crate) calibration: Calibration,
@@ -70,6 +71,8 @@ pub struct Engine {
     pub(crate) time_zone: TimeZone,
     /// Where messages to payers are pushed, if anywhere.
     pub(crate) push_gateway: Option<Endpoint>,
+    /// May the database's log still hold what was deleted? So at the start: a crash may have kept it from being cut.
+    uncut_log: AtomicBool,
     /// Set when an assertion about money failed: no more payments until an operator looked.
     broken: AtomicBool,
 }
@@ -78,7 +81,7 @@ pub struct Engine {
 pub(crate) struct Parts {
     pub(crate) store: Store,
     pub(crate) objects: Objects,
-    pub(crate) keyring: Keyring,
+    pub(crate) keys: Keys,
     pub(crate) faces: Arc<FaceModels>,
     pub(crate) calibration: Calibration,
     pub(crate) policy: Policy,
@@ -118,7 +121,7 @@ impl Engine {
             push_gateway: parts.push_gateway,
             store: parts.store,
             objects: parts.objects,
-            keyring: parts.keyring,
+            keys: parts.keys,
             faces: parts.faces,
             gallery,
             calibration: parts.calibration,
@@ -126,6 +129,7 @@ impl Engine {
             policy: parts.policy,
             policy_digest: parts.policy_digest,
             rule: parts.rule,
+            uncut_log: AtomicBool::new(true),
             broken: AtomicBool::new(false),
         };
         engine.load_gallery()?;
@@ -148,8 +152,8 @@ impl Engine {
                 row.payer,
                 row.model
             );
-            let template = self.open_template(row.payer, &row.template_sealed)?;
-            let contact = self.open_contact(row.payer, &row.contact_sealed)?;
+            let template = self.open_template(row.payer, row.face_key.as_ref(), &row.template_sealed)?;
+            let contact = self.open_contact(row.payer, row.contact_key.as_ref(), &row.contact_sealed)?;
             let entry = entry(row.payer, row.pictures, (&contact.phone, row.home), row.face);
             self.gallery.insert(entry, &template).context("filling the gallery")?;
         }
@@ -172,6 +176,22 @@ impl Engine {
         self.broken.store(true, Ordering::Relaxed);
     }
 
+    pub(crate) fn log_holds_deleted(&self) {
+        self.uncut_log.store(true, Ordering::SeqCst);
+    }
+
+    /// Cuts the database's log, if it may hold what was deleted; while a reader is in the way it is left for later.
+    pub(crate) fn cut_log(&self) -> anyhow::Result<()> {
+        if self.uncut_log.swap(false, Ordering::SeqCst) {
+            let cut = self.store.forget_deleted();
+            if !matches!(cut, Ok(true)) {
+                self.log_holds_deleted();
+            }
+            cut?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn refuse_when_broken(&self) -> Result<(), Error> {
         if self.broken.load(Ordering::Relaxed) {
             return Err(anyhow::anyhow!(
@@ -182,32 +202,76 @@ impl Engine {
         Ok(())
     }
 
-    pub(crate) fn seal_template(&self, payer: PayerId, template: &Template, random: &mut dyn Rng) -> Vec<u8> {
-        let bytes = zeroize::Zeroizing::new(template.to_bytes());
-        self.keyring.seal(&format!("template {payer}"), &bytes, random)
+    /// The key of a payer's face, drawn if there is none. The caller has locked the payer.
+    pub(crate) fn face_key(
+        &self,
+        tx: &Tx<'_>,
+        ctx: &mut Context<'_>,
+        payer: PayerId,
+    ) -> anyhow::Result<DataKey> {
+        if let Some(wrapped) = tx.face_key(payer)? {
+            return self.keys.unwrapped(KeyOf::Face(payer), &wrapped);
+        }
+        let key = DataKey::draw(ctx.random);
+        let wrapped = self.keys.wrap(tx, KeyOf::Face(payer), &key, ctx.random)?;
+        tx.insert_face_key(payer, &wrapped, ctx.now)?;
+        Ok(key)
     }
 
-    pub(crate) fn open_template(&self, payer: PayerId, sealed: &[u8]) -> anyhow::Result<Template> {
-        let bytes = self.keyring.open(&format!("template {payer}"), sealed);
-        let bytes = bytes.with_context(|| format!("opening the template of {payer}"))?;
+    pub(crate) fn open_template(
+        &self,
+        payer: PayerId,
+        key: Option<&WrappedKey>,
+        sealed: &[u8],
+    ) -> anyhow::Result<Template> {
+        let bytes = self.keys.open_value((KeyOf::Face(payer), key), &template_label(payer), sealed)?;
         Template::from_bytes(&bytes).with_context(|| format!("reading the template of {payer}"))
     }
 
-    pub(crate) fn seal_contact(
-        &self,
-        payer: PayerId,
-        contact: &Contact,
-        random: &mut dyn Rng,
-    ) -> anyhow::Result<Vec<u8>> {
-        let bytes = zeroize::Zeroizing::new(serde_json::to_vec(contact)?);
-        Ok(self.keyring.seal(&format!("contact {payer}"), &bytes, random))
+    /// Name and phone of a payer, as they were sealed; none of a closed account.
+    pub(crate) fn contact(&self, row: &PayerRow) -> anyhow::Result<Option<Contact>> {
+        if row.closed_at.is_some() {
+            return Ok(None);
+        }
+        self.open_contact(row.id, row.contact_key.as_ref(), &row.contact_sealed).map(Some)
     }
 
-    pub(crate) fn open_contact(&self, payer: PayerId, sealed: &[u8]) -> anyhow::Result<Contact> {
-        let bytes = self.keyring.open(&format!("contact {payer}"), sealed);
-        let bytes = bytes.with_context(|| format!("opening the contact of {payer}"))?;
+    fn open_contact(
+        &self,
+        payer: PayerId,
+        key: Option<&WrappedKey>,
+        sealed: &[u8],
+    ) -> anyhow::Result<Contact> {
+        let bytes = self.keys.open_value((KeyOf::Contact(payer), key), &contact_label(payer), sealed)?;
         serde_json::from_slice(&bytes).with_context(|| format!("reading the contact of {payer}"))
     }
+}
+
+pub(crate) fn seal_contact(
+    key: &DataKey,
+    payer: PayerId,
+    contact: &Contact,
+    random: &mut dyn Rng,
+) -> anyhow::Result<Vec<u8>> {
+    let bytes = zeroize::Zeroizing::new(serde_json::to_vec(contact)?);
+    Ok(key.seal(&contact_label(payer), &bytes, random))
+}
+
+pub(crate) fn seal_template(
+    key: &DataKey,
+    payer: PayerId,
+    template: &Template,
+    random: &mut dyn Rng,
+) -> Vec<u8> {
+    key.seal(&template_label(payer), &template.to_bytes(), random)
+}
+
+pub(crate) fn template_label(payer: PayerId) -> String {
+    format!("template {payer}")
+}
+
+pub(crate) fn contact_label(payer: PayerId) -> String {
+    format!("contact {payer}")
 }
 
 /// A message to be sent: the key of the catalogue, its arguments, and what it is about.

@@ -6,9 +6,10 @@ use serde_json::json;
 use store::{ConsentRow, EnrolmentRow, EnrolmentState, FaceState, Tx};
 use subtle::ConstantTimeEq;
 use types::{ConsentId, EnrolmentId, PayerId, SignedDuration, Template};
+use zeroize::Zeroizing;
 
 use crate::callers::OwnDevice;
-use crate::engine::{Context, Engine, FRAMES_ENROL, Message, entry, record, tell};
+use crate::engine::{Context, Engine, FRAMES_ENROL, Message, entry, record, seal_template, tell};
 use crate::rejected::{Error, Rejected};
 
 /// The version of the consent text in force.
@@ -62,33 +63,6 @@ impl Engine {
         })
     }
 
-    /// Withdraws the consent: the face is deleted in the same transaction.
-    ///
-    /// # Errors
-    /// [`Rejected::ConsentMissing`]; an operating fault.
-    pub fn withdraw(&self, ctx: &mut Context<'_>, device: OwnDevice) -> Result<(), Error> {
-        let payer = device.payer;
-        self.store.write(|tx| {
-            if tx.withdraw_consents(payer, ctx.now)? == 0 {
-                return Err(Error::from(Rejected::ConsentMissing));
-            }
-            tx.delete_template(payer)?;
-            tx.discard_enrolments(payer)?;
-            tx.set_face(payer, FaceState::None)?;
-            record(
-                tx,
-                ctx,
-                &payer.to_string(),
-                &payer,
-                json!({ "event": "consent_withdrawn_face_deleted" }),
-            )?;
-            let message = Message { kind: "face_deleted", args: json!({}), reference: payer.to_string() };
-            Ok(tell(tx, ctx, payer, message)?)
-        })?;
-        self.gallery.remove(payer).map_err(anyhow::Error::new)?;
-        Ok(())
-    }
-
     /// Takes pictures of the holder's face and sends a code to the own device channel. Nothing is switched on yet.
     ///
     /// # Errors
@@ -98,7 +72,7 @@ impl Engine {
         &self,
         ctx: &mut Context<'_>,
         device: OwnDevice,
-        frames: &[Vec<u8>],
+        frames: &[Zeroizing<Vec<u8>>],
     ) -> Result<EnrolmentRow, Error> {
         let payer = device.payer;
         if !FRAMES_ENROL.contains(&frames.len()) {
@@ -109,14 +83,14 @@ impl Engine {
         let template = self.enrolment_template(frames)?;
         let id = EnrolmentId::generate(ctx.now, ctx.random);
         let code = new_code(ctx);
-        let row = EnrolmentRow {
+        let mut row = EnrolmentRow {
             id,
             payer,
             consent: consent.id,
             state: EnrolmentState::Waiting,
             code_hash: self.code_hash(id, &code),
             failures: 0,
-            template_sealed: Some(self.seal_template(payer, &template, ctx.random)),
+            template_sealed: None,
             pictures: u32::try_from(frames.len()).expect("the number of frames was checked"),
             model: self.faces.model_id(),
             created_at: ctx.now,
@@ -124,6 +98,13 @@ impl Engine {
                 + SignedDuration::from_mins(i64::from(self.policy.times.enrolment_code_minutes)),
         };
         self.store.write(|tx| {
+            // Locked before the consent is read again: whoever withdraws it meanwhile erases this template as well.
+            tx.payer(payer)?.ok_or(Rejected::payer())?;
+            if tx.consent(payer)?.is_none_or(|given| given.id != row.consent) {
+                return Err(Error::from(Rejected::ConsentMissing));
+            }
+            let key = self.face_key(tx, ctx, payer)?;
+            row.template_sealed = Some(seal_template(&key, payer, &template, ctx.random));
             tx.discard_enrolments(payer)?;
             tx.insert_enrolment(&row)?;
             record(
@@ -140,7 +121,7 @@ impl Engine {
         Ok(row)
     }
 
-    fn enrolment_template(&self, frames: &[Vec<u8>]) -> Result<Template, Error> {
+    fn enrolment_template(&self, frames: &[Zeroizing<Vec<u8>>]) -> Result<Template, Error> {
         let seen = self.analyse_frames(frames)?;
         let templates: Vec<Template> = seen.iter().map(|face| face.template.clone()).collect();
         if !same_face(&templates) {
@@ -166,6 +147,7 @@ impl Engine {
     ) -> Result<EnrolmentRow, Error> {
         let payer = device.payer;
         let confirmed = self.store.write(|tx| {
+            tx.payer(payer)?.ok_or(Rejected::payer())?;
             let found = tx.enrolment(id)?.filter(|row| row.payer == payer);
             let mut row = found.ok_or(Rejected::enrolment())?;
             if row.state != EnrolmentState::Waiting {
@@ -182,10 +164,15 @@ impl Engine {
             Ok(Some((row, template)))
         })?;
         let (row, template) = confirmed.ok_or(Rejected::CodeWrong)?;
-        let owner = self.store.read(|tx| tx.payer(payer)?.ok_or(Rejected::payer()).map_err(Error::from))?;
-        let contact = self.open_contact(payer, &owner.contact_sealed)?;
-        let entry = entry(payer, row.pictures, (&contact.phone, owner.home), owner.face);
+        let owner = || self.store.read(|tx| tx.payer(payer)?.ok_or(Rejected::payer()).map_err(Error::from));
+        let known = owner()?;
+        let contact = self.contact(&known)?.ok_or(Rejected::payer())?;
+        let entry = entry(payer, row.pictures, (&contact.phone, known.home), known.face);
         self.gallery.insert(entry, &template).map_err(anyhow::Error::new)?;
+        // Erased between the commit and the insertion: whoever erased it found nothing in memory.
+        if owner()?.face == FaceState::None {
+            self.gallery.remove(payer).map_err(anyhow::Error::new)?;
+        }
         Ok(row)
     }
 
@@ -210,7 +197,8 @@ impl Engine {
         row: &mut EnrolmentRow,
     ) -> Result<Template, Error> {
         let sealed = row.template_sealed.take().ok_or(Rejected::EnrolmentOver)?;
-        let template = self.open_template(row.payer, &sealed)?;
+        let key = tx.face_key(row.payer)?;
+        let template = self.open_template(row.payer, key.as_ref(), &sealed)?;
         tx.put_template(row.payer, &sealed, (row.pictures, row.model), ctx.now)?;
         row.state = EnrolmentState::Confirmed;
         tx.update_enrolment(row)?;
@@ -249,7 +237,7 @@ impl Engine {
     }
 
     /// Analyses all frames side by side, or refuses at the first that cannot be used.
-    pub(crate) fn analyse_frames(&self, frames: &[Vec<u8>]) -> Result<Vec<FaceEvidence>, Error> {
+    pub(crate) fn analyse_frames(&self, frames: &[Zeroizing<Vec<u8>>]) -> Result<Vec<FaceEvidence>, Error> {
         let analysed: Vec<_> = std::thread::scope(|scope| {
             let running: Vec<_> =
                 frames.iter().map(|frame| scope.spawn(|| self.faces.analyse(frame))).collect();
@@ -265,7 +253,7 @@ impl Engine {
     }
 
     fn code_hash(&self, id: EnrolmentId, code: &str) -> [u8; 32] {
-        self.keyring.blind_index("enrolment code", &format!("{id} {code}"))
+        self.keys.blind_index("enrolment code", &format!("{id} {code}"))
     }
 }
 

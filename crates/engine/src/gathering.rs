@@ -4,8 +4,8 @@ use anyhow::{Context as _, anyhow};
 use disputes::{BetterMatch, Facts, Statement, Travel};
 use identity::Certainty;
 use risk::{Case, Verdict};
-use store::{PaymentRow, TerminalRow, TraceRow};
-use types::{DisputeId, GeoPoint, PayerId, Probability, SignedDuration, Timestamp};
+use store::{CaptureContent, FaceState, PaymentRow, TerminalRow, TraceRow};
+use types::{DisputeId, GeoPoint, PayerId, Probability, SignedDuration, Template, Timestamp};
 
 use crate::engine::{Context, Engine};
 use crate::recognise::{Probe, Recognition, Scene, minutes_between};
@@ -30,6 +30,13 @@ struct Records {
     travel: Option<Travel>,
 }
 
+/// What of the faces is still there.
+struct Kept {
+    probe: Option<Template>,
+    capture_erased_at: Option<Timestamp>,
+    face_erased_at: Option<Timestamp>,
+}
+
 impl Engine {
     /// Everything the records say about a disputed debit, and what the capture says today.
     ///
@@ -37,10 +44,17 @@ impl Engine {
     /// An unknown dispute; an operating fault.
     pub(crate) fn facts(&self, _ctx: &Context<'_>, id: DisputeId) -> Result<Facts, Error> {
         let records = self.records(id)?;
-        let today = self.today(&records)?;
         let payer = records.payment.terms().payer;
+        let Kept { probe, capture_erased_at, face_erased_at } = self.kept(&records)?;
+        let today = match (&probe, face_erased_at) {
+            (Some(probe), None) => Some(self.today(&records, probe)?),
+            // Compared with everybody but the payer, the capture could only speak for somebody else.
+            (Some(_), Some(_)) | (None, _) => None,
+        };
         Ok(Facts {
-            capture_preserved: today.is_some(),
+            capture_preserved: probe.is_some(),
+            capture_erased_at,
+            face_erased_at,
             strong_factor: records.payment.strong,
             digits_narrowed_search: matches!(
                 records.recognition,
@@ -103,12 +117,27 @@ impl Engine {
         })
     }
 
-    /// How the capture looks today over everybody enrolled; none where it was not kept.
-    fn today(&self, records: &Records) -> Result<Option<Certainty>, Error> {
-        let Some(template) = self.probe(records.payment.session)? else { return Ok(None) };
-        let probe = Probe { template: &template, frames: records.frames, each: &[] };
+    /// What is still there to be compared, and what was erased at the payer's wish.
+    fn kept(&self, records: &Records) -> Result<Kept, Error> {
+        let (session, payer) = (records.payment.session, records.payment.terms().payer);
+        let (capture_erased_at, face_erased_at) = self.store.read(|tx| {
+            let content = tx.capture(session)?.map(|capture| capture.content);
+            let capture = match content {
+                Some(CaptureContent::Erased { by }) => tx.tombstone(by)?.map(|tombstone| tombstone.at),
+                Some(CaptureContent::Kept { probe_sealed: _, key: _ }) | None => None,
+            };
+            let enrolled = tx.payer(payer)?.is_some_and(|row| row.face != FaceState::None);
+            let face = if enrolled { None } else { tx.face_erased_at(payer)? };
+            Ok::<_, Error>((capture, face))
+        })?;
+        Ok(Kept { probe: self.probe(session)?, capture_erased_at, face_erased_at })
+    }
+
+    /// How the capture looks today over everybody enrolled.
+    fn today(&self, records: &Records, probe: &Template) -> Result<Certainty, Error> {
+        let probe = Probe { template: probe, frames: records.frames, each: &[] };
         let scene = Scene { terminal: &records.terminal, at: records.payment.terms().at };
-        self.certainty_today(&probe, scene, records.payment.terms().payer).map(Some)
+        self.certainty_today(&probe, scene, records.payment.terms().payer)
     }
 }
 

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use evidence::Keyring;
 use face::FaceModels;
 use identity::Calibration;
 use rand::Rng;
@@ -18,6 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::callers::NewCredential;
 use crate::engine::{Context, Engine, Parts};
+use crate::keys::{Keys, Source};
 use crate::outbox::{Endpoint, check_url, new_signing_secret};
 
 /// Measured scores of the embedder we ship; see its provenance.
@@ -35,6 +35,8 @@ pub struct Options<'a> {
     pub captures: Option<&'a Path>,
     /// Where messages to payers are pushed, besides their own device's inbox.
     pub push_gateway: Option<&'a str>,
+    /// The generations of the master key, newest first, separated by commas; without it the folder's `master.key`.
+    pub master_keys: Option<&'a str>,
 }
 
 /// A data folder, locked: one process at a time changes what lies in it.
@@ -89,9 +91,10 @@ impl Installation {
     ) -> Result<Engine> {
         let policy_text = options.policy;
         let policy = Policy::parse(policy_text)?;
-        let keyring = Keyring::new(&*self.master_key(ctx.random)?);
+        let source = Source::new(&self.folder, options.master_keys)?;
+        let masters = source.masters_or_first(&self.folder, ctx.random)?;
         let store = self.store(options)?;
-        check_master_key(&store, &keyring)?;
+        let keys = Keys::open(source, &masters, &store, ctx)?;
         let push_gateway = options.push_gateway.map(|url| self.push_gateway(url, ctx.random)).transpose()?;
         let policy_digest = evidence::digest(policy_text.as_bytes());
         store.write(|tx| tx.keep_policy(policy_digest, policy_text, ctx.now))?;
@@ -104,7 +107,7 @@ impl Installation {
             objects: Objects::open(
                 &options.captures.map_or_else(|| self.folder.join("captures"), Path::to_owned),
             )?,
-            keyring,
+            keys,
             push_gateway,
             faces,
             calibration,
@@ -147,27 +150,6 @@ impl Installation {
         };
         Ok(Endpoint { url, secret })
     }
-
-    /// 32 bytes as 64 hexadecimal digits in `master.key`. Losing it loses every face, name and phone number.
-    fn master_key(&self, random: &mut dyn Rng) -> Result<Zeroizing<[u8; 32]>> {
-        let path = self.folder.join("master.key");
-        let mut key = Zeroizing::new([0; 32]);
-        match fs::read_to_string(&path).map(Zeroizing::new) {
-            Ok(text) => hex::decode_to_slice(text.trim(), &mut *key)
-                .with_context(|| format!("{} must hold 64 hexadecimal digits", path.display()))?,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                ensure!(
-                    !self.folder.join("surety.db").exists(),
-                    "{} is missing but the database exists; bring the key back from your safe",
-                    path.display()
-                );
-                random.fill_bytes(&mut *key);
-                write_secret(&path, Zeroizing::new(hex::encode(*key)).as_bytes())?;
-            }
-            Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
-        }
-        Ok(key)
-    }
 }
 
 /// The first user, for whoever holds the machine.
@@ -183,20 +165,6 @@ fn keep_operator(tx: &Tx<'_>, ctx: &Context<'_>, id: UserId, key: &NewCredential
     };
     ensure!(tx.insert_user(&row)?, "there is a user `operator` already, but nobody has a key");
     key.keep(tx)
-}
-
-/// A database is opened under the master key it was begun with and no other.
-fn check_master_key(store: &Store, keyring: &Keyring) -> Result<()> {
-    let mark = keyring.blind_index("installation", "master key");
-    let kept = store.write(|tx| -> Result<_> {
-        tx.keep_installation("master_key", &mark)?;
-        tx.installation("master_key")
-    })?;
-    ensure!(
-        kept.as_deref() == Some(&mark[..]),
-        "this database was begun under another master key; bring that master.key back from your safe"
-    );
-    Ok(())
 }
 
 /// How a face is judged: by the policy's own settings, or, under the old rules, in investigations only, by the
@@ -216,7 +184,7 @@ fn rule(policy: &Policy) -> Result<Certainty> {
 }
 
 /// Writes a file that only its owner can read: whole or not at all, wherever it is cut off.
-fn write_secret(path: &Path, secret: &[u8]) -> Result<()> {
+pub(crate) fn write_secret(path: &Path, secret: &[u8]) -> Result<()> {
     let partial = path.with_extension("part");
     let write = || -> std::io::Result<()> {
         let mut file =

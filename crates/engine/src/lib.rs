@@ -18,8 +18,10 @@ mod cases;
 mod debit;
 mod engine;
 mod enrolment;
+mod erasure;
 mod gathering;
 mod installation;
+mod keys;
 mod life;
 mod merchants;
 mod messages;
@@ -31,6 +33,7 @@ mod recognise;
 mod reconciling;
 mod refunds;
 mod rejected;
+mod rotation;
 mod seed;
 mod sessions;
 mod settling;
@@ -63,11 +66,13 @@ pub use reconciling::{Against, Book, our_entries};
 pub use refunds::{MerchantPayment, NewRefund};
 pub use rejected::{Error, Kind, Rejected};
 pub use risk::{Check, Policy, Rate, Rates, Refusal};
+pub use rotation::{Place, Progress, Rotated, Until, rotate_master_key};
 pub use seed::{Seeded, SyntheticFace};
 pub use sessions::{OpenedSession, Recognised, SessionState, SessionView};
 pub use settling::SettlementView;
 pub use store::{
-    AccessRow, ConsentRow, CredentialKind, DecisionRow, DeliveryRow, DeliveryState, EnrolmentRow,
-    EnrolmentState, EvidenceRow, FaceState, Language, MessageRow, OrderState, RefundRow, SettlementState,
+    AccessRow, ConsentRow, CredentialKind, DecisionRow, DeliveryRow, DeliveryState, EnrolmentRow, EnrolmentState, Erased,
+    ErasedKind, ErasureReason, EvidenceRow, FaceState, KeptCapture, Language, MessageRow, OrderState,
+    RefundRow, SettlementState, TombstoneRow,
 };
 pub use verify::{CheckResult, verify};

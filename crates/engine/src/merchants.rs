@@ -159,7 +159,6 @@ impl Engine {
         (id, amount): (TransferId, Amount),
     ) -> Result<Amount, Error> {
         staff.must_be(duty::money())?;
-        self.store.read(|tx| tx.payer(payer)?.ok_or(Rejected::payer()).map_err(Error::from))?;
         let transfer = Transfer {
             id,
             from: Account::External,
@@ -177,6 +176,10 @@ impl Engine {
         transfer: Transfer,
     ) -> Result<Amount, Error> {
         self.store.write(|tx| {
+            if let Account::Payer(payer) = transfer.to {
+                let open = tx.payer(payer)?.filter(|row| row.closed_at.is_none());
+                open.ok_or(Error::from(Rejected::payer()))?;
+            }
             if tx.post(&transfer, ctx.now)? {
                 record(
                     tx,

@@ -152,6 +152,7 @@ mod tests {
         let sources = [
             include_str!("cases.rs"),
             include_str!("enrolment.rs"),
+            include_str!("erasure.rs"),
             include_str!("life.rs"),
             include_str!("pay.rs"),
             include_str!("payers.rs"),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use evidence::DataKey;
 use rand::{Rng, RngExt};
 use serde_json::{Value, json};
 use store::{DeliveryRow, DeliveryState, MerchantRow, Tx, WebhookRow};
@@ -16,6 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::callers::{MerchantCaller, StaffCaller, duty};
 use crate::engine::{Context, Engine, record};
+use crate::keys::KeyOf;
 use crate::rejected::{Error, Rejected};
 
 /// How much longer a sender has a recipient to itself than one attempt takes. The lease begins anew with each attempt.
@@ -129,10 +131,12 @@ impl Engine {
         staff.must_be(duty::merchants())?;
         let url = check_url(url)?;
         let secret = new_signing_secret(ctx.random);
-        let secret_sealed = self.keyring.seal(&format!("webhook {id}"), secret.as_bytes(), ctx.random);
+        let data_key = DataKey::draw(ctx.random);
+        let secret_sealed = data_key.seal(&webhook_label(id), secret.as_bytes(), ctx.random);
         self.store.write(|tx| {
             let mut row = tx.merchant(id)?.ok_or(Rejected::merchant())?;
-            row.webhook = Some(WebhookRow { url: url.clone(), secret_sealed: secret_sealed.clone() });
+            let key = Some(self.keys.wrap(tx, KeyOf::Webhook(id), &data_key, ctx.random)?);
+            row.webhook = Some(WebhookRow { url: url.clone(), secret_sealed: secret_sealed.clone(), key });
             tx.update_merchant(&row)?;
             record(tx, ctx, &staff.name, &id, json!({ "event": "webhook_set" })).map_err(Error::from)
         })?;
@@ -177,10 +181,8 @@ impl Engine {
         let id: MerchantId = id.parse().context("reading a recipient")?;
         let merchant = self.store.read(|tx| tx.merchant(id).map_err(Error::from))?;
         let Some(webhook) = merchant.and_then(|merchant| merchant.webhook) else { return Ok(None) };
-        let secret = self
-            .keyring
-            .open(&format!("webhook {id}"), &webhook.secret_sealed)
-            .context("opening a webhook secret")?;
+        let key = (KeyOf::Webhook(id), webhook.key.as_ref());
+        let secret = self.keys.open_value(key, &webhook_label(id), &webhook.secret_sealed)?;
         let secret = String::from_utf8(secret.to_vec()).context("reading a webhook secret")?;
         Ok(Some(Endpoint { url: webhook.url, secret: Zeroizing::new(secret) }))
     }
@@ -303,6 +305,10 @@ impl Engine {
             Ok(row)
         })
     }
+}
+
+pub(crate) fn webhook_label(merchant: MerchantId) -> String {
+    format!("webhook {merchant}")
 }
 
 /// What an attempt means for its delivery.

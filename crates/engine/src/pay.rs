@@ -3,11 +3,13 @@
 use std::time::Instant;
 
 use anyhow::{Context as _, anyhow};
+use evidence::DataKey;
 use face::FaceEvidence;
 use risk::{Case, Check, Passed, Refusal, Verdict};
 use serde_json::json;
 use store::{
-    CaptureRow, ConfirmationRow, DecisionRow, FaceState, OrderRow, PayerRow, SessionRow, TerminalRow, Tx,
+    CaptureContent, CaptureRow, ConfirmationRow, DecisionRow, FaceState, OrderRow, PayerRow, SessionRow,
+    TerminalRow, Tx,
 };
 use types::{
     CaptureId, ConfirmationId, LastFour, PayerId, PhoneNumber, Probability, SessionId, SignedDuration,
@@ -19,6 +21,7 @@ use crate::callers::TerminalCaller;
 use crate::debit::Debit;
 use crate::engine::{Context, Engine, FRAMES_PAY, Message, Timings, record, tell};
 use crate::enrolment::same_face;
+use crate::keys::KeyOf;
 use crate::orders::payable;
 use crate::payers::{count_pin, verify_pin};
 use crate::recognise::{Probe, Recognition, Scene};
@@ -46,7 +49,7 @@ pub struct StepUp {
 #[derive(Clone, Copy)]
 pub struct Measured<'a> {
     /// The pictures to keep; none where there are none.
-    pub pictures: &'a [Vec<u8>],
+    pub pictures: &'a [Zeroizing<Vec<u8>>],
     /// What was measured about each frame.
     pub faces: &'a [FaceEvidence],
 }
@@ -80,7 +83,7 @@ impl Engine {
         ctx: &mut Context<'_>,
         caller: TerminalCaller,
         (id, nonce): (SessionId, &str),
-        frames: &[Vec<u8>],
+        frames: &[Zeroizing<Vec<u8>>],
     ) -> Result<(SessionView, Timings), Error> {
         self.refuse_when_broken()?;
         if !FRAMES_PAY.contains(&frames.len()) {
@@ -119,8 +122,10 @@ impl Engine {
 
         let start = Instant::now();
         let capture = CaptureId::generate(ctx.now, ctx.random);
-        self.keep_frames(ctx, capture, pictures)?;
-        let row = self.capture_row(ctx, (capture, id), &measured, &template);
+        let key = DataKey::draw(ctx.random);
+        self.keep_frames(ctx, (capture, &key), pictures)?;
+        let probe_sealed = key.seal(&probe_label(id), &template.to_bytes(), ctx.random);
+        let row = self.capture_row(ctx, (capture, id), &measured);
         timings.seal = start.elapsed();
 
         let start = Instant::now();
@@ -128,11 +133,12 @@ impl Engine {
             tx.ahead(|tx| tx.session(id));
             tx.ahead(|tx| tx.order_of_session(id));
             tx.ahead(|tx| tx.terminal(caller.terminal));
+            tx.ahead(Tx::generations);
             if let Some(payer) = recognition.best() {
                 tx.ahead(|tx| tx.payer(payer));
             }
             let (terminal, order, mut session) = Self::waiting_for_capture(tx, ctx, caller, (id, nonce))?;
-            tx.insert_capture(&row)?;
+            let wrapped = self.keys.wrap(tx, KeyOf::Capture(capture), &key, ctx.random)?;
             let attempt = Attempt {
                 session: &mut session,
                 order: &order,
@@ -141,7 +147,9 @@ impl Engine {
                 liveness: least_liveness(faces),
                 passed: Vec::new(),
             };
-            self.decide(tx, ctx, attempt)?;
+            let payer = self.decide(tx, ctx, attempt)?;
+            let content = CaptureContent::Kept { probe_sealed: probe_sealed.clone(), key: Some(wrapped) };
+            tx.insert_capture(&CaptureRow { payer, content, ..row.clone() })?;
             session_view(&session, ctx.now)
         });
         if view.is_err() {
@@ -152,12 +160,12 @@ impl Engine {
         Ok((view?, timings))
     }
 
+    /// The record of a capture, but for its face and whose it is.
     fn capture_row(
         &self,
-        ctx: &mut Context<'_>,
+        ctx: &Context<'_>,
         (capture, session): (CaptureId, SessionId),
         measured: &Measured<'_>,
-        template: &Template,
     ) -> CaptureRow {
         let digests = measured.pictures.iter().map(|bytes| Some(evidence::digest(bytes)));
         let digests = digests.chain(std::iter::repeat(None));
@@ -167,13 +175,13 @@ impl Engine {
             .zip(digests)
             .map(|(face, digest)| json!({ "sha256": digest, "face": face.frame }))
             .collect();
-        let probe = Zeroizing::new(template.to_bytes());
         CaptureRow {
             id: capture,
             session,
             at: ctx.now,
             frames: frames.into(),
-            probe_sealed: self.keyring.seal(&format!("probe {session}"), &probe, ctx.random),
+            payer: None,
+            content: CaptureContent::Kept { probe_sealed: Vec::new(), key: None },
             model: self.faces.model_id(),
         }
     }
@@ -182,11 +190,11 @@ impl Engine {
     fn keep_frames(
         &self,
         ctx: &mut Context<'_>,
-        capture: CaptureId,
-        frames: &[Vec<u8>],
+        (capture, key): (CaptureId, &DataKey),
+        frames: &[Zeroizing<Vec<u8>>],
     ) -> Result<(), Error> {
         for (index, frame) in frames.iter().enumerate() {
-            let sealed = self.keyring.seal(&format!("frame {capture} {index}"), frame, ctx.random);
+            let sealed = key.seal(&frame_label(capture, index), frame, ctx.random);
             if let Err(error) = self.objects.put_frame(capture, index, &sealed) {
                 self.objects.discard(capture, index)?;
                 return Err(error.into());
@@ -299,7 +307,10 @@ impl Engine {
             return Ok(Judged { recognition, liveness, right: true });
         }
         let Some(owner) = owner else { return Ok(Judged { recognition, liveness, right: false }) };
-        let contact = self.open_contact(owner.id, &owner.contact_sealed)?;
+        // The account was closed since: nothing that is typed is right any more.
+        let Some(contact) = self.contact(&owner)? else {
+            return Ok(Judged { recognition, liveness, right: false });
+        };
         let right = match step.check {
             Check::LastFour => {
                 let digits: LastFour = typed
@@ -337,20 +348,29 @@ impl Engine {
         Ok((terminal, order, passed))
     }
 
-    /// The fused template of an attempt's capture, if it was kept.
+    /// The fused template of an attempt's capture, if it is kept.
     pub(crate) fn probe(&self, session: SessionId) -> Result<Option<Template>, Error> {
         let Some(capture) = self.store.read(|tx| tx.capture(session).map_err(Error::from))? else {
             return Ok(None);
         };
-        let bytes = self
-            .keyring
-            .open(&format!("probe {session}"), &capture.probe_sealed)
-            .context("opening a probe")?;
-        Ok(Some(Template::from_bytes(&bytes).context("reading a probe")?))
+        match &capture.content {
+            CaptureContent::Kept { probe_sealed, key } => {
+                let key = (KeyOf::Capture(capture.id), key.as_ref());
+                let bytes = self.keys.open_value(key, &probe_label(session), probe_sealed)?;
+                Ok(Some(Template::from_bytes(&bytes).context("reading a probe")?))
+            }
+            CaptureContent::Erased { by: _ } => Ok(None),
+        }
     }
 
-    /// Decides, records the decision with all it depended on, and does what the verdict says.
-    fn decide(&self, tx: &Tx<'_>, ctx: &mut Context<'_>, attempt: Attempt<'_>) -> Result<(), Error> {
+    /// Decides, records the decision with all it depended on, and does what the verdict says. Returns the candidate, if
+    /// there is one with a face on record.
+    fn decide(
+        &self,
+        tx: &Tx<'_>,
+        ctx: &mut Context<'_>,
+        attempt: Attempt<'_>,
+    ) -> Result<Option<PayerId>, Error> {
         let Attempt { session, order, terminal, recognition, liveness, passed } = attempt;
         let best = recognition.best();
         // As the database has it now: face payment may have been switched since the search.
@@ -366,6 +386,7 @@ impl Engine {
             repeated: known.repeated,
         };
         let verdict = risk::decide(&self.policy, &case);
+        let enrolled = known.payer.as_ref().filter(|row| row.face != FaceState::None).map(|row| row.id);
         let seq = known.decisions;
         tx.insert_decision(&DecisionRow {
             session: session.id,
@@ -386,20 +407,21 @@ impl Engine {
                     p_wrong,
                     searched: recognition.searched(),
                 };
-                self.debit(tx, ctx, Debit { session, order, terminal, payer, recognised })
+                self.debit(tx, ctx, Debit { session, order, terminal, payer, recognised })?;
             }
             Verdict::StepUp { ask, p_wrong: _, reasons: _ } => {
                 if let Some(payer) = best.filter(|_| ask == Check::OwnDevice) {
                     Self::ask_own_device(tx, ctx, (session, order, terminal), payer)?;
                 }
                 let repeated = case.repeated;
-                set_state(tx, session, &SessionState::AwaitingCheck { ask, passed: case.passed, repeated })
+                set_state(tx, session, &SessionState::AwaitingCheck { ask, passed: case.passed, repeated })?;
             }
             Verdict::Refuse { refusal, p_wrong } => {
                 let suspect = best.filter(|_| tell_candidate(refusal, p_wrong));
-                Self::refuse(tx, ctx, session, (refusal, suspect))
+                Self::refuse(tx, ctx, session, (refusal, suspect))?;
             }
         }
+        Ok(enrolled)
     }
 
     /// What the database has of the candidate now. The payer's row is locked first, so that two terminals cannot
@@ -501,6 +523,16 @@ fn tell_candidate(refusal: Refusal, p_wrong: Option<Probability>) -> bool {
         | Refusal::CheckFailed
         | Refusal::OverDayLimit => true,
     }
+}
+
+/// What a capture's probe is sealed for.
+pub(crate) fn probe_label(session: SessionId) -> String {
+    format!("probe {session}")
+}
+
+/// What a capture's picture is sealed for.
+pub(crate) fn frame_label(capture: CaptureId, index: usize) -> String {
+    format!("frame {capture} {index}")
 }
 
 pub(crate) fn set_state(tx: &Tx<'_>, session: &mut SessionRow, state: &SessionState) -> Result<(), Error> {

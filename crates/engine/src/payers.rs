@@ -3,6 +3,7 @@
 use anyhow::anyhow;
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
+use evidence::DataKey;
 use gallery::Status;
 use ledger::Account;
 use serde_json::json;
@@ -14,7 +15,8 @@ use types::{
 use zeroize::Zeroizing;
 
 use crate::callers::{NewCredential, OwnDevice};
-use crate::engine::{Contact, Context, Engine, Message, record, tell, text_field};
+use crate::engine::{Contact, Context, Engine, Message, record, seal_contact, tell, text_field};
+use crate::keys::KeyOf;
 use crate::rejected::{Error, Rejected};
 use crate::sessions::Recognised;
 
@@ -93,10 +95,13 @@ impl Engine {
         let pin_hash = hash_pin(ctx, &new.pin)?;
         let id = PayerId::generate(ctx.now, ctx.random);
         let contact = Contact { name, phone: new.phone };
-        let row = PayerRow {
+        let contact_key = DataKey::draw(ctx.random);
+        let mut row = PayerRow {
             id,
-            contact_sealed: self.seal_contact(id, &contact, ctx.random)?,
-            phone_index: self.keyring.blind_index("phone", contact.phone.reveal()),
+            contact_sealed: seal_contact(&contact_key, id, &contact, ctx.random)?,
+            contact_key: None,
+            closed_at: None,
+            phone_index: self.keys.blind_index("phone", contact.phone.reveal()),
             pin_hash: Some(pin_hash),
             pin_failures: 0,
             pin_locked_until: None,
@@ -108,6 +113,7 @@ impl Engine {
         };
         let key = NewCredential::draw(ctx, (CredentialKind::Bearer, Scope::Payer), &id, "");
         self.store.write(|tx| {
+            row.contact_key = Some(self.keys.wrap(tx, KeyOf::Contact(id), &contact_key, ctx.random)?);
             if !tx.insert_payer(&row)? {
                 return Err(Error::from(Rejected::PhoneTaken));
             }
@@ -124,7 +130,7 @@ impl Engine {
     /// An operating fault.
     pub fn profile(&self, device: OwnDevice) -> Result<Profile, Error> {
         let row = self.own_row(device)?;
-        let contact = self.open_contact(row.id, &row.contact_sealed)?;
+        let contact = self.contact(&row)?.ok_or(Rejected::payer())?;
         let balances =
             self.store.read(|tx| tx.available_each(Account::Payer(row.id)).map_err(Error::from))?;
         Ok(Profile {

@@ -104,6 +104,15 @@ pub enum Rejected {
     /// Too many wrong PINs.
     #[error("the PIN is locked for half an hour after too many wrong ones; try again later")]
     PinLocked,
+    /// There is money in the account.
+    #[error("there is still money in the account; spend it or have it paid out first")]
+    AccountNotEmpty,
+    /// A case about one of the payer's payments is open.
+    #[error("a dispute about one of your payments is still open; wait until it is closed")]
+    DisputeOpen,
+    /// A payment is authorised and not taken.
+    #[error("money is set aside for a payment that is not taken yet; wait until it is taken or let go")]
+    PaymentAuthorised,
     /// The terminal may not take payments.
     #[error("this terminal is suspended; ask the operator")]
     TerminalSuspended,
@@ -200,6 +209,9 @@ impl Rejected {
             Self::FaceNotEnrolled => "face_not_enrolled",
             Self::PinWrong => "pin_wrong",
             Self::PinLocked => "pin_locked",
+            Self::AccountNotEmpty => "account_not_empty",
+            Self::DisputeOpen => "dispute_open",
+            Self::PaymentAuthorised => "payment_authorised",
             Self::TerminalSuspended => "terminal_suspended",
             Self::OrderConflict => "order_conflict",
             Self::AmountTooLarge => "amount_too_large",
@@ -252,6 +264,9 @@ impl Rejected {
             | Self::EnrolmentExpired
             | Self::EnrolmentOver
             | Self::FaceNotEnrolled
+            | Self::AccountNotEmpty
+            | Self::DisputeOpen
+            | Self::PaymentAuthorised
             | Self::OrderConflict
             | Self::OrderPaid
             | Self::OrderReversed

@@ -1,12 +1,14 @@
 //! Synthetic accounts with synthetic templates, so that a demonstration searches among many.
 
+use evidence::DataKey;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use store::{ConsentRow, FaceState, Language, PayerRow};
+use store::{ConsentRow, FaceState, Language, PayerRow, Tx};
 use types::{ConsentId, GeoPoint, PayerId, PhoneNumber, Template};
 
-use crate::engine::{Contact, Context, Engine, entry};
+use crate::engine::{Contact, Context, Engine, entry, seal_contact, seal_template};
 use crate::enrolment::CONSENT_VERSION;
+use crate::keys::KeyOf;
 use crate::rejected::Error;
 
 /// Cities of the demonstration, with their share of the accounts.
@@ -63,7 +65,7 @@ impl Engine {
         let made = self.store.write(|tx| {
             let mut made = Vec::new();
             for number in first..first + count {
-                let (row, contact, template) = self.synthetic(ctx, number)?;
+                let (row, contact, template) = self.synthetic(tx, ctx, number)?;
                 if !tx.insert_payer(&row)? {
                     continue;
                 }
@@ -76,7 +78,8 @@ impl Engine {
                     given_at: ctx.now,
                     withdrawn_at: None,
                 })?;
-                let sealed = self.seal_template(row.id, &template, ctx.random);
+                let key = self.face_key(tx, ctx, row.id)?;
+                let sealed = seal_template(&key, row.id, &template, ctx.random);
                 tx.put_template(row.id, &sealed, (PICTURES, self.faces.model_id()), ctx.now)?;
                 made.push((entry(row.id, PICTURES, (&contact.phone, row.home), row.face), template));
             }
@@ -88,15 +91,23 @@ impl Engine {
         Ok(())
     }
 
-    fn synthetic(&self, ctx: &mut Context<'_>, number: u32) -> Result<(PayerRow, Contact, Template), Error> {
+    fn synthetic(
+        &self,
+        tx: &Tx<'_>,
+        ctx: &mut Context<'_>,
+        number: u32,
+    ) -> Result<(PayerRow, Contact, Template), Error> {
         let SyntheticFace { city, home, template } = SyntheticFace::new(number, self.faces.dimension())?;
         let id = PayerId::generate(ctx.now, ctx.random);
         let phone: PhoneNumber = format!("+86170{number:08}").parse().map_err(anyhow::Error::new)?;
         let contact = Contact { name: format!("Synthetic {number}"), phone };
+        let key = DataKey::draw(ctx.random);
         let row = PayerRow {
             id,
-            contact_sealed: self.seal_contact(id, &contact, ctx.random)?,
-            phone_index: self.keyring.blind_index("phone", contact.phone.reveal()),
+            contact_sealed: seal_contact(&key, id, &contact, ctx.random)?,
+            contact_key: Some(self.keys.wrap(tx, KeyOf::Contact(id), &key, ctx.random)?),
+            closed_at: None,
+            phone_index: self.keys.blind_index("phone", contact.phone.reveal()),
             pin_hash: None,
             pin_failures: 0,
             pin_locked_until: None,

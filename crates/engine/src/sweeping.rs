@@ -1,4 +1,5 @@
-//! Pictures that no record names: a process that dies between storing them and its transaction leaves them behind.
+//! Pictures that should not be there: a process that dies between storing them and its transaction leaves some that no
+//! record names, and one that dies between erasing a capture and deleting its files leaves some that nothing opens.
 
 use types::{SignedDuration, Timestamp};
 
@@ -11,7 +12,8 @@ const YOUNGEST: SignedDuration = SignedDuration::from_hours(1);
 const OLDEST: SignedDuration = SignedDuration::from_hours(24 * 7);
 
 impl Engine {
-    /// Deletes the pictures of the last week that no record names; returns of how many captures.
+    /// Deletes the pictures of the last week that no record names, and of any age those of erased captures; returns of
+    /// how many captures.
     ///
     /// # Errors
     /// An operating fault; what was deleted stays deleted.
@@ -22,6 +24,13 @@ impl Engine {
                 self.objects.discard(capture, *FRAMES_PAY.end())?;
                 swept += 1;
             }
+        }
+        let erased = self.store.read(|tx| tx.erased_captures().map_err(Error::from))?;
+        let mut left: Vec<_> = self.objects.frames()?.into_iter().map(|(capture, _)| capture).collect();
+        left.dedup();
+        for capture in left.into_iter().filter(|capture| erased.contains(capture)) {
+            self.objects.discard(capture, *FRAMES_PAY.end())?;
+            swept += 1;
         }
         Ok(swept)
     }

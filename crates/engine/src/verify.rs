@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use identity::Calibration;
 use ledger::{Balance, BalanceKey, Entry};
-use store::{BillLineRow, DecisionRow, DisputeRow, PaymentRow, RefundRow, SettlementRow, Store};
+use store::{BillLineRow, DecisionRow, DisputeRow, Objects, PaymentRow, RefundRow, SettlementRow, Store};
 
 mod books;
 mod decisions;
+mod erasures;
 mod payments;
 
 /// The outcome of one check.
@@ -33,11 +34,16 @@ struct Books {
     decisions: Vec<DecisionRow>,
 }
 
-/// Runs every check on one consistent state of the database.
+/// Runs every check on one consistent state of the database, and looks for the pictures of erased captures where they
+/// lay.
 ///
 /// # Errors
-/// The database cannot be read, or a row is damaged beyond reading.
-pub fn verify(store: &Store, calibration: &Calibration) -> Result<Vec<CheckResult>> {
+/// The database or the folder cannot be read, or a row is damaged beyond reading.
+pub fn verify(
+    store: &Store,
+    captures: Option<&Objects>,
+    calibration: &Calibration,
+) -> Result<Vec<CheckResult>> {
     store.read(|tx| {
         let rows = Books {
             balances: tx.balances()?,
@@ -64,6 +70,8 @@ pub fn verify(store: &Store, calibration: &Calibration) -> Result<Vec<CheckResul
             books::compensations_agree_with_disputes(&rows),
             decisions::every_debit_was_approved(&rows)?,
             decisions::decisions_replay(tx, &rows, calibration)?,
+            erasures::nothing_erased_exists(tx, captures)?,
+            erasures::no_face_without_consent(tx, &rows)?,
         ])
     })
 }

@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use engine::{Engine, Installation, Options};
 use face::FaceModels;
 use store::Store;
+use zeroize::Zeroizing;
 
 use crate::clock;
 
@@ -18,6 +19,7 @@ mod demo;
 mod enrol;
 mod listening;
 mod reconcile;
+mod rotate;
 mod seed;
 mod serve;
 mod verify;
@@ -41,6 +43,7 @@ enum Command {
     Enrol(enrol::Enrol),
     Verify(verify::Verify),
     Reconcile(reconcile::Reconcile),
+    RotateMasterKey(rotate::RotateMasterKey),
     Seed(seed::Seed),
     /// Print the OpenAPI document of the HTTP interface.
     Openapi,
@@ -62,6 +65,8 @@ struct Folders {
     policy: Option<PathBuf>,
     #[command(flatten)]
     database: Database,
+    #[command(flatten)]
+    master: Master,
     /// A folder for sealed captures that several processes share, instead of the data folder's own.
     #[arg(long, value_name = "FOLDER")]
     captures: Option<PathBuf>,
@@ -77,6 +82,15 @@ struct Database {
     /// share it, each with a data folder of its own that holds a copy of the same `master.key`.
     #[arg(long = "database", value_name = "URL", env = "SURETY_DATABASE", hide_env_values = true)]
     url: Option<String>,
+}
+
+/// Where the master key is, if not in the data folder.
+#[derive(Args)]
+struct Master {
+    /// The master key instead of `master.key` in the data folder: 64 hexadecimal digits; several generations are
+    /// separated by commas, newest first. Set the variable: a command line is seen by everybody on the machine.
+    #[arg(long = "master-key", value_name = "KEYS", env = "SURETY_MASTER_KEY", hide_env_values = true)]
+    keys: Option<String>,
 }
 
 impl Database {
@@ -109,6 +123,7 @@ impl Folders {
             database: self.database.url.as_deref(),
             captures: self.captures.as_deref(),
             push_gateway: self.push_gateway.as_deref(),
+            master_keys: self.master.keys.as_deref(),
         };
         let engine = clock::with_context(|ctx| installation.engine(faces, &options, ctx))?;
         Ok((installation, engine))
@@ -124,6 +139,7 @@ impl Surety {
             Command::Enrol(enrol) => enrol.run(),
             Command::Verify(verify) => verify.run(),
             Command::Reconcile(reconcile) => Ok(reconcile.run()),
+            Command::RotateMasterKey(rotate) => rotate.run(),
             Command::Seed(seed) => seed.run(),
             Command::Openapi => {
                 say(&crate::http::openapi().to_pretty_json().context("writing the OpenAPI document")?)?;
@@ -146,6 +162,6 @@ pub(crate) fn complain(line: &str) {
 }
 
 /// A picture file.
-fn read_picture(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| format!("reading the picture {}", path.display()))
+fn read_picture(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
+    std::fs::read(path).map(Zeroizing::new).with_context(|| format!("reading the picture {}", path.display()))
 }

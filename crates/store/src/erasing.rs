@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use types::{CaptureId, Digest, DisputeId, EnrolmentId, PayerId, SessionId, Timestamp, TombstoneId};
 
 use crate::value::{Row, json, text};
-use crate::{CaptureContent, CaptureRow, Scope, Tx};
+use crate::{CaptureContent, CaptureRow, Tx};
 
 /// Why something was erased.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -306,17 +306,6 @@ impl Tx<'_> {
             "UPDATE sessions SET state = replace(state, ?2, ?3)
              WHERE id IN (SELECT session_id FROM payments WHERE payer_id = ?1)",
             &[text(payer), field(masked_name)?.as_str().into(), field("")?.as_str().into()],
-        )
-    }
-
-    /// Makes every key of this subject one that opens nothing.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn revoke_keys(&self, scope: Scope, subject: &str, now: Timestamp) -> Result<usize> {
-        self.execute(
-            "UPDATE api_keys SET revoked_at = ?3 WHERE scope = ?1 AND subject = ?2 AND revoked_at IS NULL",
-            &[scope.name().into(), subject.into(), now.into()],
         )
     }
 

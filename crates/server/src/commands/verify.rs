@@ -5,13 +5,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
+use store::Objects;
 
 use super::{Database, say};
 
 /// Faults shown per check; the rest is counted.
 const FAULTS_SHOWN: usize = 10;
 
-/// Prove the books, debits, disputes and decisions from the records alone.
+/// Prove the books, debits, disputes, decisions and erasures from the records alone.
 ///
 /// Exits with 1 when anything disagrees. May run while the server runs.
 #[derive(Args)]
@@ -21,13 +22,18 @@ pub(crate) struct Verify {
     data: PathBuf,
     #[command(flatten)]
     database: Database,
+    /// The folder of sealed captures, if it is not the data folder's own.
+    #[arg(long, value_name = "FOLDER")]
+    captures: Option<PathBuf>,
 }
 
 impl Verify {
     pub(crate) fn run(self) -> Result<ExitCode> {
         let store = self.database.open(&self.data)?;
-        let results =
-            engine::verify(&store, &engine::Installation::shipped_calibration()?).context("verifying")?;
+        let captures = self.captures.unwrap_or_else(|| self.data.join("captures"));
+        let captures = captures.is_dir().then(|| Objects::open(&captures)).transpose()?;
+        let calibration = engine::Installation::shipped_calibration()?;
+        let results = engine::verify(&store, captures.as_ref(), &calibration).context("verifying")?;
         let mut faults = 0;
         for result in &results {
             let word = if result.faults.is_empty() { "ok" } else { "WRONG" };

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 use super::BODY_TIMEOUT;
 use super::problem::Problem;
@@ -162,10 +163,11 @@ fn too_large(bytes_max: usize) -> Problem {
     )
 }
 
-/// Pictures out of base64.
-pub(crate) fn pictures(frames: &[String]) -> Result<Vec<Vec<u8>>, Problem> {
+/// Pictures out of base64. What came and what it becomes is wiped when nobody needs it any more.
+pub(crate) fn pictures(frames: Vec<String>) -> Result<Vec<Zeroizing<Vec<u8>>>, Problem> {
+    let frames = Zeroizing::new(frames);
     let decode = |(index, frame): (usize, &String)| {
-        STANDARD.decode(frame).map_err(|error| {
+        STANDARD.decode(frame).map(Zeroizing::new).map_err(|error| {
             Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "frame_not_base64",

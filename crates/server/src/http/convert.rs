@@ -2,9 +2,9 @@
 
 use axum::http::StatusCode;
 use engine::{
-    AccessRow, CaseView, Compensation, DecisionRow, EnrolmentRow, EnrolmentState, EvidenceRow, FaceState,
-    Finding, Language, MessageRow, OpenedSession, Outcome, PaymentView, Profile, SessionState, SessionView,
-    Side, Stance, Statement,
+    AccessRow, CaseView, Compensation, DecisionRow, EnrolmentRow, EnrolmentState, Erased, ErasedKind,
+    ErasureReason, EvidenceRow, FaceState, Finding, KeptCapture, Language, MessageRow, OpenedSession,
+    Outcome, PaymentView, Profile, SessionState, SessionView, Side, Stance, Statement, TombstoneRow,
 };
 
 use super::problem::Problem;
@@ -61,6 +61,34 @@ pub(crate) fn profile(profile: Profile) -> api::PayerView {
         FaceState::Frozen => api::Face::Frozen,
     };
     api::PayerView { payer_id: profile.payer, name: profile.name, face, balances: profile.balances }
+}
+
+pub(crate) fn tombstone(row: TombstoneRow) -> api::Tombstone {
+    let kind = |kind: ErasedKind| match kind {
+        ErasedKind::Template => api::ErasedKind::Template,
+        ErasedKind::Enrolment => api::ErasedKind::Enrolment,
+        ErasedKind::FaceKey => api::ErasedKind::FaceKey,
+        ErasedKind::Capture => api::ErasedKind::Capture,
+        ErasedKind::Contact => api::ErasedKind::Contact,
+    };
+    let erased = |erased: Erased| api::Erased {
+        kind: kind(erased.kind),
+        id: erased.id,
+        sealed_sha256: erased.sealed.map(|digest| digest.to_string()),
+        key_sha256: erased.key.map(|digest| digest.to_string()),
+    };
+    let kept = |kept: &KeptCapture| api::KeptCapture { capture_id: kept.capture, dispute_id: kept.dispute };
+    api::Tombstone {
+        tombstone_id: row.id,
+        at: row.at,
+        reason: match row.reason {
+            ErasureReason::ConsentWithdrawn => api::ErasureReason::ConsentWithdrawn,
+            ErasureReason::AccountClosed => api::ErasureReason::AccountClosed,
+            ErasureReason::DisputeClosed => api::ErasureReason::DisputeClosed,
+        },
+        erased: row.erased.into_iter().map(erased).collect(),
+        kept: row.kept.iter().map(kept).collect(),
+    }
 }
 
 pub(crate) fn message(row: MessageRow, language: Language) -> api::Message {

@@ -1,5 +1,5 @@
 //! What is done every few seconds: authorisations end, business days are settled, lost pictures are
-//! swept, the outbox is measured.
+//! swept, faces that were erased elsewhere are forgotten, the outbox is measured.
 
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ pub(super) fn run(engine: &Engine, stop: &Stop) {
             settled = Some(today);
         }
         done("ending authorisations", expire(engine));
+        done("forgetting erased faces", forget(engine));
         done("measuring the outbox", measure(engine));
         stop.wait(ROUND);
     }
@@ -47,7 +48,19 @@ fn settle(engine: &Engine) -> Result<()> {
 fn sweep(engine: &Engine) -> Result<()> {
     let swept = engine.sweep_captures(clock::now())?;
     if swept > 0 {
-        tracing::warn!(swept, "pictures that no record names were deleted");
+        tracing::warn!(swept, "pictures that no record names, or of erased captures, were deleted");
+    }
+    let payers = clock::with_context(|ctx| engine.erase_leftovers(ctx))?;
+    if payers > 0 {
+        tracing::warn!(payers, "what was left of faces without consent was erased");
+    }
+    Ok(())
+}
+
+fn forget(engine: &Engine) -> Result<()> {
+    let gone = clock::with_context(|ctx| engine.forget_erased(ctx))?;
+    if gone > 0 {
+        tracing::info!(gone, "faces that were erased elsewhere left the gallery");
     }
     Ok(())
 }

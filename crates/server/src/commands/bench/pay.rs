@@ -82,7 +82,7 @@ impl Pay {
         say(&format!(
             "captures of {} frames ({} KiB), {} faces searched, {} runs, {}",
             frames.len(),
-            frames.iter().map(Vec::len).sum::<usize>() / 1024,
+            frames.iter().map(|frame| frame.len()).sum::<usize>() / 1024,
             stand.engine.health()?.enrolled,
             all.len(),
             machine()?,
@@ -92,7 +92,7 @@ impl Pay {
         report(&all, reference.as_ref())
     }
 
-    fn stand(&self, folder: &Path, pictures: &[Vec<u8>]) -> Result<Stand> {
+    fn stand(&self, folder: &Path, pictures: &[Zeroizing<Vec<u8>>]) -> Result<Stand> {
         let faces = Arc::new(
             FaceModels::load(&self.models)
                 .context("loading the models; `cargo xtask models` fetches them")?,
@@ -102,7 +102,13 @@ impl Pay {
         let engine = clock::with_context(|ctx| {
             installation.engine(
                 faces,
-                &Options { policy: &policy, database: None, captures: None, push_gateway: None },
+                &Options {
+                    policy: &policy,
+                    database: None,
+                    captures: None,
+                    push_gateway: None,
+                    master_keys: None,
+                },
                 ctx,
             )
         })?;
@@ -169,7 +175,7 @@ impl Pay {
 impl Stand {
     /// From the frames in memory to the decision in the database. Each order is new, and of another amount: the same one
     /// twice would be asked about.
-    fn pay(&self, turn: usize, frames: &[Vec<u8>]) -> Result<(Duration, Timings)> {
+    fn pay(&self, turn: usize, frames: &[Zeroizing<Vec<u8>>]) -> Result<(Duration, Timings)> {
         clock::with_context(|ctx| {
             let new = NewOrder {
                 out_trade_no: format!("bench-{turn}"),

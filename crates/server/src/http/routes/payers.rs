@@ -24,6 +24,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(payments))
         .routes(routes!(payment))
         .routes(routes!(consent, withdraw))
+        .routes(routes!(close))
         .routes(routes!(enrol))
         .routes(routes!(confirm_enrolment))
         .routes(routes!(freeze))
@@ -125,19 +126,32 @@ async fn consent(
     Ok(Json(api::Consent { version: given.version }))
 }
 
-/// Withdraw the consent: the face is deleted at once.
+/// Withdraw the consent: the face, and the pictures of the own payments, are erased at once. The answer tells what; what
+/// an open dispute still needs goes when that is closed.
 #[utoipa::path(delete, path = "/v1/me/consent", tag = "payer", security(("key" = [])), responses(
-    (status = 200, description = "The account, without a face", body = api::PayerView),
+    (status = 200, description = "The account, without a face", body = api::Withdrawn),
     (status = "4XX", description = "Refused", body = api::Problem),
 ))]
-async fn withdraw(State(app): State<App>, Payer(device): Payer) -> Result<Json<api::PayerView>, Problem> {
-    run(&app, move |engine, ctx| {
-        engine.withdraw(ctx, device)?;
-        engine.profile(device)
-    })
-    .await
-    .map(convert::profile)
-    .map(Json)
+async fn withdraw(State(app): State<App>, Payer(device): Payer) -> Result<Json<api::Withdrawn>, Problem> {
+    let (profile, tombstone) = run(&app, move |engine, ctx| engine.withdraw(ctx, device)).await?;
+    let payer = convert::profile(profile);
+    Ok(Json(api::Withdrawn { payer, tombstone: convert::tombstone(tombstone) }))
+}
+
+/// Close the account, with the PIN. The face is erased, name and number are destroyed, every device key ends. Payments
+/// and books stay as the law asks. Refused while there is money in the account, set aside, or in dispute.
+#[utoipa::path(post, path = "/v1/me/closing", tag = "payer", security(("key" = [])), request_body = api::Closing, responses(
+    (status = 200, description = "Closed; what was erased", body = api::Tombstone),
+    (status = "4XX", description = "Refused", body = api::Problem),
+))]
+async fn close(
+    State(app): State<App>,
+    Payer(device): Payer,
+    Body(closing): Body<api::Closing>,
+) -> Result<Json<api::Tombstone>, Problem> {
+    let pin = Zeroizing::new(closing.pin);
+    let tombstone = run(&app, move |engine, ctx| engine.close_account(ctx, device, &pin)).await?;
+    Ok(Json(convert::tombstone(tombstone)))
 }
 
 /// Send pictures of the holder's face. A code comes to this device; nothing is switched on before it is sent back.
@@ -150,7 +164,7 @@ async fn enrol(
     Payer(device): Payer,
     Pictures(new): Pictures<api::NewEnrolment>,
 ) -> Result<(StatusCode, Json<api::EnrolmentView>), Problem> {
-    let frames = pictures(&new.frames)?;
+    let frames = pictures(new.frames)?;
     let row = run(&app, move |engine, ctx| engine.enrol(ctx, device, &frames)).await?;
     Ok((StatusCode::CREATED, Json(convert::enrolment(&row))))
 }

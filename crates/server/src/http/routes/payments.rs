@@ -153,7 +153,7 @@ async fn capture(
     Id(id): Id<SessionId>,
     Pictures(capture): Pictures<api::Capture>,
 ) -> Result<Json<api::SessionView>, Problem> {
-    let frames = pictures(&capture.frames)?;
+    let frames = pictures(capture.frames)?;
     let (view, timings) =
         run(&app, move |engine, ctx| engine.capture(ctx, terminal, (id, &capture.nonce), &frames)).await?;
     observe_capture(&timings);
