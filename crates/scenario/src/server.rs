@@ -37,6 +37,8 @@ pub struct Start {
     pub policy: Option<PathBuf>,
     /// Where messages to payers are pushed; none pushes nothing.
     pub push_gateway: Option<String>,
+    /// The master key by way of the environment; none for the file in the data folder.
+    pub master_keys: Option<String>,
     /// Where to listen: `127.0.0.1:0` takes any free port.
     pub listen: String,
     /// Everything else, as it is typed.
@@ -72,6 +74,9 @@ impl Server {
         }
         if let Some(url) = &start.push_gateway {
             command.arg("--push-gateway").arg(url);
+        }
+        if let Some(keys) = &start.master_keys {
+            command.env("SURETY_MASTER_KEY", keys);
         }
         let mut child = command
             .args(&start.more)
@@ -182,6 +187,24 @@ impl Server {
         Ok(())
     }
 
+    /// Stops the server as an operator would, and starts one in its place.
+    ///
+    /// # Errors
+    /// As [`Server::start`]; the server has stopped then.
+    pub fn restart(&mut self, start: &Start) -> Result<()> {
+        self.stop()?;
+        *self = Self::start(start)?;
+        Ok(())
+    }
+
+    /// Stops the server as an operator would, until it is restarted.
+    ///
+    /// # Errors
+    /// When the operating system cannot.
+    pub fn pause(&mut self) -> Result<()> {
+        self.stop()
+    }
+
     fn stop(&mut self) -> Result<()> {
         if self.child.try_wait()?.is_some() {
             return Ok(());
@@ -241,7 +264,7 @@ pub fn verify(surety: &Path, data: &Path, database: Option<&str>) -> Result<Stri
 
 /// What the environment says of a database is not meant for us.
 fn name_database(command: &mut Command, database: Option<&str>) {
-    command.env_remove("SURETY_DATABASE");
+    command.env_remove("SURETY_DATABASE").env_remove("SURETY_MASTER_KEY");
     if let Some(url) = database {
         command.arg("--database").arg(url);
     }

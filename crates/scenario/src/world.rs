@@ -173,6 +173,7 @@ impl<'a> World<'a> {
             models: self.settings.models.clone(),
             policy: Some(policy),
             push_gateway: None,
+            master_keys: None,
             listen: self.settings.listen.clone(),
             more: Vec::new(),
             log: self.folder.join(format!("server-{}.log", self.starts)),

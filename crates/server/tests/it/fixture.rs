@@ -104,13 +104,18 @@ impl Default for Setup {
 
 /// A server on any free port, with its data below `folder`, on the database that the tests run on.
 pub(crate) fn start(folder: &Path, models: &Path) -> Start {
+    start_on(folder, models, on_postgres().then(|| new_database().unwrap()))
+}
+
+fn start_on(folder: &Path, models: &Path, database: Option<String>) -> Start {
     Start {
         surety: env!("CARGO_BIN_EXE_surety").into(),
         data: folder.join("data"),
-        database: on_postgres().then(|| new_database().unwrap()),
+        database,
         models: models.to_owned(),
         policy: None,
         push_gateway: None,
+        master_keys: None,
         listen: "127.0.0.1:0".to_owned(),
         more: Vec::new(),
         log: folder.join("server.log"),
@@ -171,6 +176,30 @@ impl Fixture {
             dispute_id: dispute.dispute_id,
             open,
         }
+    }
+
+    /// Does something to the installation while its server is not running.
+    pub(crate) fn stopped(&mut self, work: impl FnOnce(&Path, Option<&str>)) {
+        self.server.pause().unwrap();
+        work(self.server.data(), self.server.database());
+        if self.server.data().join("master.key").exists() {
+            self.restart(None).unwrap();
+        }
+    }
+
+    /// The same installation after a stop and a start, with the master key from the environment if one is named.
+    pub(crate) fn restart(&mut self, master_keys: Option<&str>) -> anyhow::Result<()> {
+        let folder = self.server.data().parent().unwrap().to_owned();
+        let database = self.server.database().map(str::to_owned);
+        let master_keys = master_keys.map(str::to_owned);
+        let how = start_on(&folder, &models(), database);
+        self.server.restart(&Start { master_keys, ..how })?;
+        let anybody = self.server.client();
+        for client in [&mut self.staff, &mut self.merchant, &mut self.terminal, &mut self.payer] {
+            *client = anybody.with_key(client.key().unwrap());
+        }
+        self.anybody = anybody;
+        Ok(())
     }
 
     /// The books are right.

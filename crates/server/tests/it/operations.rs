@@ -207,6 +207,7 @@ fn payer(fixture: &Fixture) -> Vec<Operation> {
         get("/v1/me/payments/{}", PAYER),
         post("/v1/me/consent", PAYER, json!({ "version": "another" })),
         Operation { method: "DELETE", path: "/v1/me/consent", roles: PAYER, body: None, optional: &[] },
+        post("/v1/me/closing", PAYER, json!({ "pin": "000000" })),
         post("/v1/me/enrolments", PAYER, json!({ "frames": capture(&fixture.open).frames })),
         post("/v1/me/enrolments/{}/confirm", PAYER, confirm),
         post("/v1/me/face/freeze", PAYER, json!({})),
