@@ -144,22 +144,7 @@ const DECISIVE: [&str; 5] =
 
 fn weigh_face(facts: &Facts, add: &mut impl FnMut(&str, Side, String)) {
     use Side::{AgainstAuthorisation, ForAuthorisation, Neutral};
-    if let Some(at) = facts.capture_erased_at {
-        add("capture_erased", Neutral, format!("the capture was {}", erased(at)));
-    } else if !facts.capture_preserved {
-        add(
-            "capture_missing",
-            AgainstAuthorisation,
-            "the capture was not kept; that counts against the operator".into(),
-        );
-    }
-    if let Some(at) = facts.face_erased_at {
-        add(
-            "face_erased",
-            Neutral,
-            format!("the payer's face was {}: nobody compares with it any more", erased(at)),
-        );
-    }
+    weigh_what_is_kept(facts, add);
     if let Some(better) = facts.better_match.filter(|m| m.times_more_likely >= BETTER_MATCH_RATIO) {
         add(
             "better_match",
@@ -218,6 +203,26 @@ fn weigh_face(facts: &Facts, add: &mut impl FnMut(&str, Side, String)) {
             "no_strong_factor",
             AgainstAuthorisation,
             "neither PIN nor own device confirmed the debit".into(),
+        );
+    }
+}
+
+fn weigh_what_is_kept(facts: &Facts, add: &mut impl FnMut(&str, Side, String)) {
+    use Side::{AgainstAuthorisation, Neutral};
+    if let Some(at) = facts.capture_erased_at {
+        add("capture_erased", Neutral, format!("the capture was {}", erased(at)));
+    } else if !facts.capture_preserved {
+        add(
+            "capture_missing",
+            AgainstAuthorisation,
+            "the capture was not kept; that counts against the operator".into(),
+        );
+    }
+    if let Some(at) = facts.face_erased_at {
+        add(
+            "face_erased",
+            Neutral,
+            format!("the payer's face was {}: nobody compares with it any more", erased(at)),
         );
     }
 }

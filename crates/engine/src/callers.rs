@@ -199,7 +199,7 @@ impl Engine {
     /// another site can neither read nor guess.
     #[must_use]
     pub fn csrf_token(&self, cookie: &str) -> String {
-        hex::encode(self.keyring.blind_index("csrf", &evidence::digest(cookie.as_bytes()).to_string()))
+        hex::encode(self.keys.blind_index("csrf", &evidence::digest(cookie.as_bytes()).to_string()))
     }
 
     /// Is this the token of that cookie? Compared in constant time.

@@ -71,8 +71,8 @@ pub use seed::{Seeded, SyntheticFace};
 pub use sessions::{OpenedSession, Recognised, SessionState, SessionView};
 pub use settling::SettlementView;
 pub use store::{
-    AccessRow, ConsentRow, CredentialKind, DecisionRow, DeliveryRow, DeliveryState, EnrolmentRow, EnrolmentState, Erased,
-    ErasedKind, ErasureReason, EvidenceRow, FaceState, KeptCapture, Language, MessageRow, OrderState,
-    RefundRow, SettlementState, TombstoneRow,
+    AccessRow, ConsentRow, CredentialKind, DecisionRow, DeliveryRow, DeliveryState, EnrolmentRow,
+    EnrolmentState, Erased, ErasedKind, ErasureReason, EvidenceRow, FaceState, KeptCapture, Language,
+    MessageRow, OrderState, RefundRow, SettlementState, TombstoneRow,
 };
 pub use verify::{CheckResult, verify};

@@ -280,11 +280,11 @@ impl Work<'_> {
             if let Some((sealed, _)) = tx.template_sealed(*payer)?
                 && Version::of(&sealed)? == Version::First
             {
-                tx.reseal_template(*payer, &key.seal(&label, &*reopen(&sealed)?, ctx.random))?;
+                tx.reseal_template(*payer, &key.seal(&label, &reopen(&sealed)?, ctx.random))?;
                 resealed += 1;
             }
             for value in tx.first_enrolments(*payer)? {
-                tx.reseal_enrolment(value.id, &key.seal(&label, &*reopen(&value.sealed)?, ctx.random))?;
+                tx.reseal_enrolment(value.id, &key.seal(&label, &reopen(&value.sealed)?, ctx.random))?;
                 resealed += 1;
             }
         }

@@ -14,10 +14,10 @@ use sha2::Sha256;
 /// Turns every sealed value of a stopped installation on SQLite into one of the first version.
 pub(crate) fn put_back(data: &Path) {
     let old = Old::open(data);
-    old.column("payers", "id", "contact_sealed", ("contact_key", "contact_generation"), |id| {
+    old.column("payers", "contact_sealed", ("contact_key", "contact_generation"), |id| {
         (format!("contact key {id}"), format!("contact {id}"))
     });
-    old.column("merchants", "id", "webhook_secret_sealed", ("webhook_key", "webhook_generation"), |id| {
+    old.column("merchants", "webhook_secret_sealed", ("webhook_key", "webhook_generation"), |id| {
         (format!("webhook key {id}"), format!("webhook {id}"))
     });
     old.faces();
@@ -81,18 +81,17 @@ impl Old {
     fn column(
         &self,
         table: &str,
-        id: &str,
         value: &str,
         (key, generation): (&str, &str),
         labels: impl Fn(&str) -> (String, String),
     ) {
-        let sql = format!("SELECT {id}, {value}, {key}, {generation} FROM {table}");
+        let sql = format!("SELECT id, {value}, {key}, {generation} FROM {table}");
         for (name, sealed, wrapped, under) in self.rows(&sql) {
             let (Some(sealed), Some(wrapped), Some(under)) = (sealed, wrapped, under) else { continue };
             let (key_label, label) = labels(&name);
             let plain = self.open_value((&key_label, wrapped, under), &label, &sealed);
             let sql =
-                format!("UPDATE {table} SET {value} = ?2, {key} = NULL, {generation} = NULL WHERE {id} = ?1");
+                format!("UPDATE {table} SET {value} = ?2, {key} = NULL, {generation} = NULL WHERE id = ?1");
             self.database.execute(&sql, (&name, self.seal(&label, &plain))).unwrap();
         }
     }
@@ -137,7 +136,7 @@ impl Old {
             .unwrap()
             .map(Result::unwrap)
             .collect();
-        self.column("captures", "id", "probe_sealed", ("key_wrapped", "generation"), |id| {
+        self.column("captures", "probe_sealed", ("key_wrapped", "generation"), |id| {
             let (_, session) = sessions.iter().find(|(capture, _)| capture == id).unwrap();
             (format!("capture key {id}"), format!("probe {session}"))
         });

@@ -12,11 +12,11 @@ use types::{
 };
 
 use crate::{
-    AccessRow, BillLineKind, BillLineRow, CaptureContent, CaptureRow, ConfirmationRow, ConsentRow, CredentialKind,
-    CredentialRow, DecisionRow, DeliveryRow, DeliveryState, DisputeRow, EnrolmentRow, EnrolmentState,
-    EventRow, EvidenceRow, FaceState, Language, MerchantRow, MessageRow, OrderRow, OrderState, PayerRow,
-    PaymentRow, Post, RefundRow, Scope, SessionRow, SettlementRow, SettlementState, TerminalRow, TraceRow,
-    Tx, UserRow, UserState, WebhookRow,
+    AccessRow, BillLineKind, BillLineRow, CaptureContent, CaptureRow, ConfirmationRow, ConsentRow,
+    CredentialKind, CredentialRow, DecisionRow, DeliveryRow, DeliveryState, DisputeRow, EnrolmentRow,
+    EnrolmentState, EventRow, EvidenceRow, FaceState, Language, MerchantRow, MessageRow, OrderRow,
+    OrderState, PayerRow, PaymentRow, Post, RefundRow, Scope, SessionRow, SettlementRow, SettlementState,
+    TerminalRow, TraceRow, Tx, UserRow, UserState, WebhookRow,
 };
 
 /// A moment, with microseconds.
