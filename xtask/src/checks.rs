@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 
 use crate::prerequisites::{self, answers};
 use crate::steps::{Steps, cargo};
-use crate::{models, postgres};
+use crate::{models, oidc, postgres};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Advisories {
@@ -25,6 +25,7 @@ fn test_steps(steps: &mut Steps, root: &Path, mirror: Option<&Path>) -> Result<(
     steps.run("prerequisites", "", prerequisites::check)?;
     steps.run("models", "It can be run alone: cargo xtask models", || models::run(root, mirror))?;
     steps.run("postgres", "It can be run alone: cargo xtask postgres", || postgres::run(root, mirror))?;
+    steps.run("OpenID provider", "It can be run alone: cargo xtask oidc", || oidc::run(root))?;
     let advice = "The failing test is named above; run it alone with cargo test -p <crate> <test>";
     steps.run("tests", advice, || cargo(root, &["test", "--workspace"], None))?;
     let again = "To see it again: SURETY_TEST_DATABASE=postgres cargo test -p server --test it";

@@ -9,6 +9,7 @@ mod checks;
 mod codegen;
 mod demo;
 mod models;
+mod oidc;
 mod postgres;
 mod prerequisites;
 mod server;
@@ -74,7 +75,9 @@ enum Task {
         #[command(flatten)]
         mirror: Mirror,
     },
-    /// Run every test, from a cold machine: models and PostgreSQL first, then all crates
+    /// Fetch an OpenID provider for tests into `var/`, by its lock file; needs Node.js 20 or newer with npm
+    Oidc,
+    /// Run every test, from a cold machine: models, PostgreSQL and an OpenID provider first, then all crates
     Test {
         #[command(flatten)]
         mirror: Mirror,
@@ -143,6 +146,7 @@ fn run(task: &Task) -> Result<()> {
         }
         Task::Models { mirror } => models::run(&root, mirror.folder()),
         Task::Postgres { mirror } => postgres::run(&root, mirror.folder()),
+        Task::Oidc => oidc::run(&root),
         Task::Test { mirror } => checks::test(&root, mirror.folder()),
         Task::Ci { offline, mirror } => {
             let advisories = if *offline { checks::Advisories::LeftOut } else { checks::Advisories::Checked };

@@ -13,6 +13,7 @@ mod payers;
 mod payments;
 mod problem;
 mod schema;
+mod users;
 
 pub use disputes::{
     AccessFilter, AccessView, AssessmentItem, AssessmentView, AuditedAccess, CompensationView, DisputeList,
@@ -20,7 +21,10 @@ pub use disputes::{
     Side, StatementRequest, StatementView, TimelineEntry,
 };
 pub use erasure::{Closing, Erased, ErasedKind, ErasureReason, KeptCapture, Tombstone, Withdrawn};
-pub use logins::{Carrier, Login};
+pub use logins::{
+    AcceptInvitation, Accepted, BreakGlassList, BreakGlassView, Carrier, ChangePassword, ConfirmInvitation,
+    Login, LoginView, NewBreakGlass, NewLogin, OidcAnswer, OidcCode, OpenLogin, OpenLoginList, TotpSetup,
+};
 pub use merchants::{Funding, NewMerchant, NewMerchantReply, NewTerminal, NewTerminalReply};
 pub use money::{
     BillDate, BillSum, BillTotals, BillView, CapturePayment, DeliveryFilter, DeliveryList, DeliveryState,
@@ -37,4 +41,7 @@ pub use payments::{
     OrderView, PaymentList, PaymentView, Recognised, SessionView, Stage, StepUp,
 };
 pub use problem::Problem;
-pub use schema::{AmountSchema, GeoPointSchema, PlaceSchema};
+pub use schema::{AmountSchema, GeoPointSchema, MerchantRoleSchema, PlaceSchema, StaffRoleSchema};
+pub use users::{
+    Invited, NewMerchantUser, NewOwner, NewUser, SetMerchantRole, SetRoles, UserList, UserState, UserView,
+};

@@ -43,3 +43,33 @@ pub struct PlaceSchema {
     #[schema(value_type = GeoPointSchema)]
     point: GeoPointSchema,
 }
+
+/// What a member of the operator's staff is trusted with.
+#[derive(ToSchema)]
+#[schema(as = StaffRole, rename_all = "snake_case")]
+pub enum StaffRoleSchema {
+    /// Watches: alerts, rules, freezing, suspending terminals.
+    RiskAnalyst,
+    /// Works on disputes: gathers, finds, recovers, closes.
+    Investigator,
+    /// Approves what somebody else asked for, and lets money move.
+    Approver,
+    /// Looks after merchants: registers them and their terminals, sets terms, settles.
+    MerchantCare,
+    /// Reads records and who looked at what; changes nothing.
+    Auditor,
+    /// Makes and ends users and their roles. Neither moves money nor sees faces.
+    Administrator,
+}
+
+/// What somebody who works for a merchant is.
+#[derive(ToSchema)]
+#[schema(as = MerchantRole, rename_all = "snake_case")]
+pub enum MerchantRoleSchema {
+    /// Everything, and who else may do what.
+    Owner,
+    /// Takes payments.
+    Cashier,
+    /// Refunds, bills, settlements, statements in disputes.
+    Finance,
+}

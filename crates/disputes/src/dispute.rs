@@ -1,7 +1,7 @@
 //! The state machine.
 
 use serde::{Deserialize, Serialize};
-use types::{Amount, DisputeId, MerchantId, PayerId, PaymentId, Timestamp, TransferId};
+use types::{Amount, DisputeId, MerchantId, PayerId, PaymentId, Timestamp, TransferId, UserId};
 
 /// Who says that the debit was wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +76,9 @@ pub enum Compensation {
         amount: Amount,
         /// Since when.
         since: Timestamp,
+        /// Whose step asked for it; none when Surety itself did, and in cases of before it was kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<UserId>,
     },
     /// Paid from the reserve.
     Paid {
@@ -140,6 +143,9 @@ pub enum Outcome {
         note: String,
         /// When.
         at: Timestamp,
+        /// Who said so; none in cases of before it was kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<UserId>,
     },
     /// Over.
     Closed {
@@ -194,6 +200,8 @@ pub enum Command {
         automatic_limit: Amount,
         /// The movement of money, should it be paid now.
         transfer: TransferId,
+        /// Whose step it is; none for Surety itself.
+        by: Option<UserId>,
     },
     /// A second person approves what was above the limit.
     ApproveCompensation {
@@ -206,6 +214,8 @@ pub enum Command {
         finding: Finding,
         /// Why, in words.
         note: String,
+        /// Who says so.
+        by: UserId,
     },
     /// The merchant's money covers what the reserve paid.
     Recover {
@@ -238,6 +248,9 @@ pub enum Event {
     CompensationAwaitsApproval {
         /// How much.
         amount: Amount,
+        /// Whose step asked for it; none when Surety itself did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<UserId>,
     },
     /// Money was paid from the reserve.
     Compensated {
@@ -254,6 +267,9 @@ pub enum Event {
         finding: Finding,
         /// Why, in words.
         note: String,
+        /// Who said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<UserId>,
     },
     /// Money came back from the merchant.
     Recovered {
@@ -342,11 +358,11 @@ impl Dispute {
                 Ok(self.statement.is_none().then_some(Event::MerchantAsked { due }))
             }
             Command::ReceiveStatement { stance, text } => self.decide_statement(stance, text),
-            Command::SettleCompensation { authorisation_proven, automatic_limit, transfer } => {
-                self.decide_compensation(authorisation_proven, automatic_limit, transfer)
+            Command::SettleCompensation { authorisation_proven, automatic_limit, transfer, by } => {
+                self.decide_compensation(authorisation_proven, automatic_limit, (transfer, by))
             }
             Command::ApproveCompensation { transfer } => self.decide_approval(transfer),
-            Command::Find { finding, note } => self.decide_finding(finding, note),
+            Command::Find { finding, note, by } => self.decide_finding(finding, note, by),
             Command::Recover { transfer } => self.decide_recovery(transfer),
             Command::Close => self.decide_closing(),
         }
@@ -369,7 +385,7 @@ impl Dispute {
         &self,
         authorisation_proven: bool,
         automatic_limit: Amount,
-        transfer: TransferId,
+        (transfer, by): (TransferId, Option<UserId>),
     ) -> Result<Option<Event>, Rejected> {
         if self.gathered == 0 {
             return Err(Rejected::NoEvidence);
@@ -383,16 +399,16 @@ impl Dispute {
                 Some(Event::Compensated { amount, transfer })
             }
             Compensation::Undecided | Compensation::NotDue { at: _ } => {
-                Some(Event::CompensationAwaitsApproval { amount })
+                Some(Event::CompensationAwaitsApproval { amount, by })
             }
-            Compensation::AwaitingApproval { amount: _, since: _ }
+            Compensation::AwaitingApproval { amount: _, since: _, by: _ }
             | Compensation::Paid { amount: _, transfer: _, at: _ } => None,
         })
     }
 
     fn decide_approval(&self, transfer: TransferId) -> Result<Option<Event>, Rejected> {
         match self.compensation {
-            Compensation::AwaitingApproval { amount, since: _ } => {
+            Compensation::AwaitingApproval { amount, since: _, by: _ } => {
                 Ok(Some(Event::Compensated { amount, transfer }))
             }
             Compensation::Paid { amount: _, transfer: _, at: _ } => Ok(None),
@@ -400,11 +416,11 @@ impl Dispute {
         }
     }
 
-    fn decide_finding(&self, finding: Finding, note: String) -> Result<Option<Event>, Rejected> {
+    fn decide_finding(&self, finding: Finding, note: String, by: UserId) -> Result<Option<Event>, Rejected> {
         match &self.outcome {
             Outcome::Open if self.gathered == 0 => Err(Rejected::NoEvidence),
-            Outcome::Open => Ok(Some(Event::Found { finding, note })),
-            Outcome::Found { finding: found, note: _, at: _ }
+            Outcome::Open => Ok(Some(Event::Found { finding, note, by: Some(by) })),
+            Outcome::Found { finding: found, note: _, at: _, by: _ }
             | Outcome::Closed { finding: found, note: _, at: _ } => {
                 if *found == finding {
                     Ok(None)
@@ -426,7 +442,7 @@ impl Dispute {
             (
                 Compensation::Paid { amount: _, transfer: _, at: _ }
                 | Compensation::Undecided
-                | Compensation::AwaitingApproval { amount: _, since: _ }
+                | Compensation::AwaitingApproval { amount: _, since: _, by: _ }
                 | Compensation::NotDue { at: _ },
                 _,
             ) => Err(Rejected::NothingToRecover),
@@ -434,7 +450,9 @@ impl Dispute {
     }
 
     fn decide_closing(&self) -> Result<Option<Event>, Rejected> {
-        let Outcome::Found { finding, note: _, at: _ } = self.outcome else { return Err(Rejected::NotFound) };
+        let Outcome::Found { finding, note: _, at: _, by: _ } = self.outcome else {
+            return Err(Rejected::NotFound);
+        };
         match self.compensation {
             Compensation::Paid { amount: _, transfer: _, at: _ } => Ok(Some(Event::Closed)),
             Compensation::NotDue { at: _ } | Compensation::Undecided if !finding.payer_is_owed() => {
@@ -442,8 +460,24 @@ impl Dispute {
             }
             Compensation::NotDue { at: _ }
             | Compensation::Undecided
-            | Compensation::AwaitingApproval { amount: _, since: _ } => Err(Rejected::PayerStillOwed),
+            | Compensation::AwaitingApproval { amount: _, since: _, by: _ } => Err(Rejected::PayerStillOwed),
         }
+    }
+
+    /// Who asked for what waits for approval, or said why it is due: none of them approves it.
+    #[must_use]
+    pub const fn proposers(&self) -> [Option<UserId>; 2] {
+        let asked = match self.compensation {
+            Compensation::AwaitingApproval { amount: _, since: _, by } => by,
+            Compensation::Undecided
+            | Compensation::Paid { amount: _, transfer: _, at: _ }
+            | Compensation::NotDue { at: _ } => None,
+        };
+        let found = match self.outcome {
+            Outcome::Found { finding: _, note: _, at: _, by } => by,
+            Outcome::Open | Outcome::Closed { finding: _, note: _, at: _ } => None,
+        };
+        [asked, found]
     }
 
     /// Makes the change that `event` says. Used live and on replay.
@@ -454,20 +488,20 @@ impl Dispute {
             Event::StatementReceived { stance, text } => {
                 self.statement = Some(Statement::Received { at, stance: *stance, text: text.clone() });
             }
-            Event::CompensationAwaitsApproval { amount } => {
-                self.compensation = Compensation::AwaitingApproval { amount: *amount, since: at };
+            Event::CompensationAwaitsApproval { amount, by } => {
+                self.compensation = Compensation::AwaitingApproval { amount: *amount, since: at, by: *by };
             }
             Event::Compensated { amount, transfer } => {
                 assert!(*amount == self.filing.amount, "one loss is compensated once and in full");
                 self.compensation = Compensation::Paid { amount: *amount, transfer: *transfer, at };
             }
             Event::CompensationNotDue => self.compensation = Compensation::NotDue { at },
-            Event::Found { finding, note } => {
-                self.outcome = Outcome::Found { finding: *finding, note: note.clone(), at };
+            Event::Found { finding, note, by } => {
+                self.outcome = Outcome::Found { finding: *finding, note: note.clone(), at, by: *by };
             }
             Event::Recovered { transfer } => self.recovered = Some(*transfer),
             Event::Closed => {
-                let Outcome::Found { finding, note, at: _ } = self.outcome.clone() else {
+                let Outcome::Found { finding, note, at: _, by: _ } = self.outcome.clone() else {
                     unreachable!("a dispute is closed only after a finding")
                 };
                 self.outcome = Outcome::Closed { finding, note, at };

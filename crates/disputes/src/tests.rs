@@ -1,6 +1,6 @@
 use expect_test::{Expect, expect};
 use types::{
-    Amount, Currency, DisputeId, MerchantId, PayerId, PaymentId, Probability, Timestamp, TransferId,
+    Amount, Currency, DisputeId, MerchantId, PayerId, PaymentId, Probability, Timestamp, TransferId, UserId,
 };
 
 use super::*;
@@ -28,7 +28,9 @@ fn check(minor: i64, script: &str, expected: &Expect) {
             authorisation_proven,
             automatic_limit: Amount::new(500_000, Currency::CNY),
             transfer,
+            by: None,
         };
+        let by = UserId::from_bits(7);
         let command = match word {
             "gather" => Command::RecordEvidence,
             "ask" => Command::AskMerchant { due: Timestamp::UNIX_EPOCH },
@@ -37,8 +39,8 @@ fn check(minor: i64, script: &str, expected: &Expect) {
             "settle" => settle(false),
             "proven" => settle(true),
             "approve" => Command::ApproveCompensation { transfer },
-            "wrong" => Command::Find { finding: Finding::WrongPerson, note: String::new() },
-            "authorised" => Command::Find { finding: Finding::AuthorisedByPayer, note: String::new() },
+            "wrong" => Command::Find { finding: Finding::WrongPerson, note: String::new(), by },
+            "authorised" => Command::Find { finding: Finding::AuthorisedByPayer, note: String::new(), by },
             "recover" => Command::Recover { transfer },
             "close" => Command::Close,
             other => panic!("no such command: {other}"),

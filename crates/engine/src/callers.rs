@@ -19,9 +19,30 @@ const SEEN_TO: SignedDuration = SignedDuration::from_hours(1);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StaffCaller {
     pub(crate) user: UserId,
-    /// The login: the name in records.
+    /// What was shown.
+    pub(crate) session: KeyId,
+    /// The name in records: the login, and under which break-glass.
     pub(crate) name: String,
+    /// The user's own roles, and those taken for a while.
     pub(crate) roles: StaffRoles,
+}
+
+/// Somebody with a login, of the operator or of a merchant, whatever the roles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    pub(crate) user: UserId,
+    /// What was shown: the login this call is under.
+    pub(crate) session: KeyId,
+    /// The name in records.
+    pub(crate) name: String,
+}
+
+impl Person {
+    /// The login this call is under.
+    #[must_use]
+    pub const fn session(&self) -> KeyId {
+        self.session
+    }
 }
 
 impl StaffCaller {
@@ -35,6 +56,12 @@ impl StaffCaller {
     #[must_use]
     pub const fn user(&self) -> UserId {
         self.user
+    }
+
+    /// What the user types to log in.
+    #[must_use]
+    pub fn login(&self) -> &str {
+        self.name.split(' ').next().unwrap_or(&self.name)
     }
 
     /// What the user is trusted with.
@@ -56,7 +83,7 @@ pub struct MerchantCaller {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MerchantActor {
     Key(KeyId),
-    User(UserId),
+    User { user: UserId, session: KeyId },
 }
 
 impl MerchantCaller {
@@ -69,7 +96,7 @@ impl MerchantCaller {
     pub(crate) fn name(&self) -> String {
         match self.actor {
             MerchantActor::Key(key) => format!("{} {key}", self.merchant),
-            MerchantActor::User(user) => format!("{} {user}", self.merchant),
+            MerchantActor::User { user, session: _ } => format!("{} {user}", self.merchant),
         }
     }
 }
@@ -122,6 +149,23 @@ impl Caller {
         }
     }
 
+    /// The person, for what concerns only the own login.
+    ///
+    /// # Errors
+    /// [`Rejected::WrongRole`]: machines, terminals and payers' devices have no login of this kind.
+    pub fn person(&self) -> Result<Person, Rejected> {
+        match self {
+            Self::Staff(StaffCaller { user, session, name, roles: _ }) => {
+                Ok(Person { user: *user, session: *session, name: name.clone() })
+            }
+            Self::Merchant(merchant) => match merchant.actor {
+                MerchantActor::User { user, session } => Ok(Person { user, session, name: merchant.name() }),
+                MerchantActor::Key(_) => Err(Rejected::WrongRole { needed: "user's" }),
+            },
+            Self::Terminal(_) | Self::Payer(_) => Err(Rejected::WrongRole { needed: "user's" }),
+        }
+    }
+
     /// The terminal.
     ///
     /// # Errors
@@ -157,7 +201,7 @@ impl Engine {
         let found = self.store.read(|tx| {
             let key = tx.credential_of_secret(&hash.0)?;
             let key = key.filter(|key| key.kind == shown && key.is_live(now));
-            key.map(|key| Ok::<_, Error>((caller(tx, &key)?, key))).transpose()
+            key.map(|key| Ok::<_, Error>((caller(tx, now, &key)?, key))).transpose()
         })?;
         let (caller, key) = found.ok_or(Rejected::KeyUnknown)?;
         self.note_seen(now, &key)?;
@@ -181,7 +225,7 @@ impl Engine {
     /// # Errors
     /// [`Rejected::KeyUnknown`]; an operating fault.
     pub fn signer(&self, now: Timestamp, key: &SigningKey) -> Result<Caller, Error> {
-        let caller = self.store.read(|tx| caller(tx, &key.row))?;
+        let caller = self.store.read(|tx| caller(tx, now, &key.row))?;
         self.note_seen(now, &key.row)?;
         Ok(caller)
     }
@@ -218,10 +262,10 @@ pub struct SigningKey {
 }
 
 /// Whom a live credential speaks for.
-fn caller(tx: &Tx<'_>, key: &CredentialRow) -> Result<Caller, Error> {
+fn caller(tx: &Tx<'_>, now: Timestamp, key: &CredentialRow) -> Result<Caller, Error> {
     let damaged = || format!("the subject of {} is damaged", key.id);
     Ok(match key.scope {
-        Scope::User => user(tx, key, key.subject.parse().with_context(damaged)?)?,
+        Scope::User => user(tx, now, (key, key.subject.parse().with_context(damaged)?))?,
         Scope::Merchant => Caller::Merchant(MerchantCaller {
             merchant: key.subject.parse().with_context(damaged)?,
             actor: MerchantActor::Key(key.id),
@@ -236,16 +280,23 @@ fn caller(tx: &Tx<'_>, key: &CredentialRow) -> Result<Caller, Error> {
     })
 }
 
-fn user(tx: &Tx<'_>, key: &CredentialRow, id: UserId) -> Result<Caller, Error> {
+fn user(tx: &Tx<'_>, now: Timestamp, (key, id): (&CredentialRow, UserId)) -> Result<Caller, Error> {
     let row = tx.user(id)?.ok_or_else(|| anyhow!("the user of {} has vanished", key.id))?;
     if row.state != UserState::Active {
         return Err(Rejected::KeyUnknown.into());
     }
     Ok(match row.post {
-        Post::Staff(roles) => Caller::Staff(StaffCaller { user: id, name: row.login, roles }),
+        Post::Staff(roles) => {
+            let mut staff = StaffCaller { user: id, session: key.id, name: row.login, roles };
+            for taken in tx.open_break_glass(id, now)? {
+                staff.roles |= taken.roles;
+                staff.name = format!("{} under {}", staff.name, taken.id);
+            }
+            Caller::Staff(staff)
+        }
         Post::Merchant(merchant, role) => Caller::Merchant(MerchantCaller {
             merchant,
-            actor: MerchantActor::User(id),
+            actor: MerchantActor::User { user: id, session: key.id },
             rights: MerchantRole::rights(role),
         }),
     })
@@ -301,6 +352,16 @@ pub(crate) mod duty {
     /// Letting money in or out, and approving what somebody else asked for.
     pub(crate) fn money() -> StaffRoles {
         StaffRole::Approver.into()
+    }
+
+    /// Making and ending users of the operator.
+    pub(crate) fn people() -> StaffRoles {
+        StaffRole::Administrator.into()
+    }
+
+    /// Reading who may do what, and who took more for a while.
+    pub(crate) fn reading_people() -> StaffRoles {
+        StaffRole::Administrator | StaffRole::Auditor
     }
 
     /// Working on a dispute.

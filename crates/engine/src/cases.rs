@@ -8,12 +8,13 @@ use ledger::{Account, Purpose, Transfer};
 use payments::{Command as PaymentCommand, State};
 use serde_json::json;
 use store::{DisputeRow, EvidenceRow, Language, MessageRow, PaymentRow, Tx};
-use types::{Amount, DisputeId, PayerId, PaymentId, Right, SessionId, TransferId};
+use types::{Amount, DisputeId, PayerId, PaymentId, Right, SessionId, TransferId, UserId};
 
 use crate::access::look;
 use crate::callers::{MerchantCaller, OwnDevice, StaffCaller, duty};
 use crate::engine::{Context, Engine, Message, record, tell, text_field};
 use crate::erasure::erase_kept;
+use crate::four_eyes::{another_person, not_the_payer};
 use crate::life::{Cause, Step, advance_payment, loss, payment_data};
 use crate::outbox::announce;
 use crate::rejected::{Error, Rejected};
@@ -70,7 +71,7 @@ impl Engine {
         // Also when an earlier call filed the case and then failed.
         if case.compensation == Compensation::Undecided {
             self.gather(ctx, id)?;
-            self.ask_and_compensate(ctx, id)?;
+            self.ask_and_compensate(ctx, id, None)?;
         }
         self.own_case(device, id)
     }
@@ -139,7 +140,7 @@ impl Engine {
             let case = tx.dispute(id)?.ok_or(Rejected::dispute())?;
             look(tx, ctx, staff, (&id.to_string(), case.dispute.filing.payer), WORKING)
         })?;
-        self.ask_and_compensate(ctx, id)?;
+        self.ask_and_compensate(ctx, id, Some(staff.user))?;
         Ok(row)
     }
 
@@ -161,7 +162,12 @@ impl Engine {
         })
     }
 
-    fn ask_and_compensate(&self, ctx: &mut Context<'_>, id: DisputeId) -> Result<(), Error> {
+    fn ask_and_compensate(
+        &self,
+        ctx: &mut Context<'_>,
+        id: DisputeId,
+        by: Option<UserId>,
+    ) -> Result<(), Error> {
         self.store.write(|tx| {
             let due = ctx.now + self.policy.statement_due();
             Self::advance(tx, ctx, (id, SURETY), Command::AskMerchant { due })?;
@@ -171,6 +177,7 @@ impl Engine {
                 authorisation_proven: last.assessment.authorisation_proven,
                 automatic_limit: self.automatic_limit(tx)?,
                 transfer: TransferId::generate(ctx.now, ctx.random),
+                by,
             };
             Self::advance(tx, ctx, (id, SURETY), command)
         })
@@ -233,10 +240,12 @@ impl Engine {
         })
     }
 
-    /// A second person approves a compensation above the automatic limit.
+    /// A second person approves a compensation above the automatic limit: nobody who recorded the finding or asked for
+    /// the money, and not the payer in person.
     ///
     /// # Errors
-    /// [`Rejected::Dispute`], [`Rejected::Ledger`] when the reserve is empty; an operating fault.
+    /// [`Rejected::OwnRequest`], [`Rejected::Dispute`], [`Rejected::Ledger`] when the reserve is empty; an operating
+    /// fault.
     pub fn approve_compensation(
         &self,
         ctx: &mut Context<'_>,
@@ -245,7 +254,13 @@ impl Engine {
     ) -> Result<CaseView, Error> {
         staff.must_be(duty::money())?;
         let transfer = TransferId::generate(ctx.now, ctx.random);
-        self.staff_step(ctx, staff, id, Command::ApproveCompensation { transfer })
+        self.store.write(|tx| {
+            let row = tx.dispute(id)?.ok_or(Rejected::dispute())?;
+            another_person(staff, row.dispute.proposers())?;
+            not_the_payer(tx, staff, row.dispute.filing.payer)?;
+            Self::advance(tx, ctx, (id, &staff.name), Command::ApproveCompensation { transfer })
+        })?;
+        self.case(ctx, staff, id, WORKING)
     }
 
     /// A person says what happened. A finding that owes the payer money pays it, if it was not paid before.
@@ -263,11 +278,16 @@ impl Engine {
         let note = text_field("note", note, WORDS_MAX, "1 to 2,000 characters")?;
         let transfer = TransferId::generate(ctx.now, ctx.random);
         self.store.write(|tx| {
-            Self::advance(tx, ctx, (id, &staff.name), Command::Find { finding, note: note.clone() })?;
+            let command = Command::Find { finding, note: note.clone(), by: staff.user };
+            Self::advance(tx, ctx, (id, &staff.name), command)?;
             if finding.payer_is_owed() {
                 let automatic_limit = self.automatic_limit(tx)?;
-                let command =
-                    Command::SettleCompensation { authorisation_proven: false, automatic_limit, transfer };
+                let command = Command::SettleCompensation {
+                    authorisation_proven: false,
+                    automatic_limit,
+                    transfer,
+                    by: Some(staff.user),
+                };
                 Self::advance(tx, ctx, (id, &staff.name), command)?;
             }
             Ok::<_, Error>(())
@@ -404,9 +424,9 @@ fn move_money(
         Event::EvidenceGathered
         | Event::MerchantAsked { due: _ }
         | Event::StatementReceived { stance: _, text: _ }
-        | Event::CompensationAwaitsApproval { amount: _ }
+        | Event::CompensationAwaitsApproval { amount: _, by: _ }
         | Event::CompensationNotDue
-        | Event::Found { finding: _, note: _ }
+        | Event::Found { finding: _, note: _, by: _ }
         | Event::Closed => {}
     }
     Ok(())
@@ -436,12 +456,12 @@ fn told(dispute: &Dispute, event: &Event) -> (&'static str, serde_json::Value) {
         Event::EvidenceGathered => ("dispute_evidence", json!({})),
         Event::MerchantAsked { due } => ("dispute_merchant_asked", json!({ "due": due })),
         Event::StatementReceived { stance, text: _ } => ("dispute_statement", json!({ "stance": stance })),
-        Event::CompensationAwaitsApproval { amount } => {
+        Event::CompensationAwaitsApproval { amount, by: _ } => {
             ("dispute_awaits_approval", json!({ "amount": amount }))
         }
         Event::Compensated { amount, transfer: _ } => ("dispute_compensated", json!({ "amount": amount })),
         Event::CompensationNotDue => ("dispute_not_compensated", json!({ "amount": amount })),
-        Event::Found { finding, note: _ } => ("dispute_finding", json!({ "finding": finding })),
+        Event::Found { finding, note: _, by: _ } => ("dispute_finding", json!({ "finding": finding })),
         Event::Recovered { transfer: _ } => ("dispute_recovered", json!({})),
         Event::Closed => ("dispute_closed", json!({})),
     }

@@ -1,4 +1,4 @@
-//! The data folder of one installation: database, sealed captures, master key, the first staff key.
+//! The data folder of one installation: database, sealed captures, master key, the first administrator's key.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -11,8 +11,8 @@ use face::FaceModels;
 use identity::Calibration;
 use rand::Rng;
 use risk::{Certainty, Policy, Recognition};
-use store::{CredentialKind, Objects, Post, Scope, Store, Tx, UserRow, UserState};
-use types::{StaffRoles, UserId};
+use store::{CredentialKind, Objects, Post, Scope, SecretsRow, Store, Tx, UserRow, UserState};
+use types::{StaffRole, UserId};
 use zeroize::Zeroizing;
 
 use crate::callers::NewCredential;
@@ -78,8 +78,8 @@ impl Installation {
         Calibration::parse(CALIBRATION).context("reading the shipped calibration")
     }
 
-    /// Opens the engine on this folder. On the first start it creates the master key and the staff key
-    /// (`staff.key`, readable by its owner only).
+    /// Opens the engine on this folder. On the first start it creates the master key and the key of the first
+    /// administrator (`staff.key`, readable by its owner only).
     ///
     /// # Errors
     /// A file cannot be read or written, the database is damaged, or the models do not fit.
@@ -116,7 +116,7 @@ impl Installation {
             policy_digest,
         };
         let engine = Engine::assemble(parts)?;
-        if !engine.store.read(|tx: &Tx<'_>| tx.has_credential(Scope::User))? {
+        if !engine.store.read(|tx: &Tx<'_>| tx.has_users())? {
             // The file comes first: a start that is cut off in between leaves a key that opens nothing, and the next
             // one makes another.
             let user = UserId::generate(ctx.now, ctx.random);
@@ -152,18 +152,19 @@ impl Installation {
     }
 }
 
-/// The first user, for whoever holds the machine.
+/// The first user, for whoever holds the machine: makes the others, and can do nothing else.
 fn keep_operator(tx: &Tx<'_>, ctx: &Context<'_>, id: UserId, key: &NewCredential) -> Result<()> {
     let row = UserRow {
         id,
-        post: Post::Staff(StaffRoles::all()),
+        post: Post::Staff(StaffRole::Administrator.into()),
         login: "operator".to_owned(),
         name: "operator".to_owned(),
         state: UserState::Active,
         created_at: ctx.now,
         created_by: "surety".to_owned(),
     };
-    ensure!(tx.insert_user(&row)?, "there is a user `operator` already, but nobody has a key");
+    ensure!(tx.insert_user(&row)?, "there is a user `operator` already");
+    tx.insert_secrets(&SecretsRow::none(id, None))?;
     key.keep(tx)
 }
 

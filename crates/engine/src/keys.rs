@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use evidence::{DataKey, Generation, IndexKey, Keyring, MasterKey, OpenError, Version, WrappedKey};
 use rand::Rng;
 use store::{Store, Tx};
-use types::{CaptureId, MerchantId, PayerId};
+use types::{CaptureId, MerchantId, PayerId, UserId};
 use zeroize::Zeroizing;
 
 use crate::engine::Context;
@@ -47,6 +47,7 @@ pub(crate) enum KeyOf {
     Face(PayerId),
     Capture(CaptureId),
     Webhook(MerchantId),
+    Totp(UserId),
 }
 
 impl KeyOf {
@@ -56,6 +57,7 @@ impl KeyOf {
             Self::Face(payer) => format!("face key {payer}"),
             Self::Capture(capture) => format!("capture key {capture}"),
             Self::Webhook(merchant) => format!("webhook key {merchant}"),
+            Self::Totp(user) => format!("totp key {user}"),
         }
     }
 }

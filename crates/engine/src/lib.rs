@@ -13,20 +13,26 @@
 
 mod access;
 mod bills;
+mod break_glass;
 mod callers;
 mod cases;
 mod debit;
 mod engine;
 mod enrolment;
 mod erasure;
+mod four_eyes;
 mod gathering;
+mod identities;
 mod installation;
+mod invitations;
 mod keys;
 mod life;
+mod logins;
 mod merchants;
 mod messages;
 mod orders;
 mod outbox;
+mod passwords;
 mod pay;
 mod payers;
 mod recognise;
@@ -38,11 +44,13 @@ mod seed;
 mod sessions;
 mod settling;
 mod sweeping;
+mod users;
 mod verify;
 
 pub use access::{AccessFilter, PURPOSES};
 pub use bills::BillView;
-pub use callers::{Caller, MerchantCaller, OwnDevice, SigningKey, StaffCaller, TerminalCaller};
+pub use break_glass::NewBreakGlass;
+pub use callers::{Caller, MerchantCaller, OwnDevice, Person, SigningKey, StaffCaller, TerminalCaller};
 pub use cases::CaseView;
 pub use disputes::{
     Assessment, Compensation, Dispute, Facts, FiledBy, Filing, Finding, Item, Outcome, Side, Stance,
@@ -50,12 +58,16 @@ pub use disputes::{
 };
 pub use engine::{Context, Engine, FRAMES_ENROL, FRAMES_PAY, Health, Timings};
 pub use enrolment::{CONSENT_VERSION, consent_text};
+pub use identities::{Identity, Vouched};
 pub use installation::{Installation, Options};
+pub use invitations::Choice;
 pub use ledger::{Account, Purpose, Transfer};
+pub use logins::{LoginView, Opened, Proof, SESSION};
 pub use merchants::{NewMerchant, NewTerminal};
 pub use messages::render;
 pub use orders::{NewOrder, OrderView};
 pub use outbox::{Endpoint, Hold, Lease, Queue, Recorded};
+pub use passwords::TotpSetup;
 pub use pay::{Measured, StepUp};
 pub use payers::{NewPayer, PaymentView, Profile};
 pub use payments::{
@@ -71,8 +83,10 @@ pub use seed::{Seeded, SyntheticFace};
 pub use sessions::{OpenedSession, Recognised, SessionState, SessionView};
 pub use settling::SettlementView;
 pub use store::{
-    AccessRow, ConsentRow, CredentialKind, DecisionRow, DeliveryRow, DeliveryState, EnrolmentRow,
-    EnrolmentState, Erased, ErasedKind, ErasureReason, EvidenceRow, FaceState, KeptCapture, Language,
-    MessageRow, OrderState, RefundRow, SettlementState, TombstoneRow,
+    AccessRow, BreakGlassRow, ConsentRow, CredentialKind, CredentialRow, DecisionRow, DeliveryRow,
+    DeliveryState, EnrolmentRow, EnrolmentState, Erased, ErasedKind, ErasureReason, EvidenceRow, FaceState,
+    KeptCapture, Language, MessageRow, OrderState, Post, RefundRow, SettlementState, TombstoneRow, UserRow,
+    UserState,
 };
+pub use users::{Invited, NewUser, UserView};
 pub use verify::{CheckResult, verify};

@@ -72,7 +72,7 @@ pub(crate) fn standing(tx: &Tx<'_>, payment: PaymentId) -> Result<Standing, Erro
     Ok(match (&row.dispute.compensation, &row.dispute.outcome) {
         (Compensation::Paid { amount: _, transfer: _, at: _ }, _) => Standing::Compensated,
         (_, Outcome::Closed { finding: _, note: _, at: _ }) => Standing::Clear,
-        (_, Outcome::Open | Outcome::Found { finding: _, note: _, at: _ }) => Standing::Disputed,
+        (_, Outcome::Open | Outcome::Found { finding: _, note: _, at: _, by: _ }) => Standing::Disputed,
     })
 }
 

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::callers::{MerchantCaller, NewCredential, StaffCaller, duty};
 use crate::engine::{Context, Engine, record, text_field};
+use crate::four_eyes::not_the_payer;
 use crate::rejected::{Error, Rejected};
 
 /// A merchant to register.
@@ -150,7 +151,7 @@ impl Engine {
     /// Puts money that came in for a payer onto the payer's account, once per id; returns the balance.
     ///
     /// # Errors
-    /// [`Rejected::Ledger`], an unknown payer; an operating fault.
+    /// [`Rejected::Ledger`], an unknown payer, [`Rejected::OwnRequest`] for the own account; an operating fault.
     pub fn top_up(
         &self,
         ctx: &mut Context<'_>,
@@ -159,6 +160,7 @@ impl Engine {
         (id, amount): (TransferId, Amount),
     ) -> Result<Amount, Error> {
         staff.must_be(duty::money())?;
+        self.store.read(|tx| not_the_payer(tx, staff, payer))?;
         let transfer = Transfer {
             id,
             from: Account::External,

@@ -61,6 +61,57 @@ pub enum Rejected {
         /// The stable code.
         code: &'static str,
     },
+    /// Nobody logs in with this; the same words for every reason.
+    #[error(
+        "that is not right: the login, the password or the code. After several wrong ones in a row a login is locked \
+         for a while. Wait, or ask whoever invited you for a new invitation"
+    )]
+    LoginWrong,
+    /// The invitation opens nothing.
+    #[error("this invitation is not known, was used, or has expired; ask for a new one")]
+    InvitationWrong,
+    /// The password would be guessed.
+    #[error("choose another password: {what}")]
+    PasswordWeak {
+        /// Why.
+        what: &'static str,
+    },
+    /// The role needs a second factor.
+    #[error("this role needs a second factor; leave out without_totp and set it up")]
+    TotpMandatory,
+    /// The code does not fit.
+    #[error("the code is wrong or was used before; read the current one from your authenticator")]
+    TotpWrong,
+    /// Somebody has this login.
+    #[error("this login is taken; choose another")]
+    LoginTaken,
+    /// Nobody changes what they may do themselves.
+    #[error("nobody changes the own roles; ask another person who may")]
+    OwnRoles,
+    /// Nobody could make users any more.
+    #[error("this is the last active administrator; make another one first")]
+    LastAdministrator,
+    /// Owners make further users themselves.
+    #[error("this merchant has an owner; owners make further users themselves")]
+    OwnerExists,
+    /// Nobody approves what they asked for, found, or gain by.
+    #[error(
+        "you asked for this, recorded the finding, or are the one who is paid: another person must approve it"
+    )]
+    OwnRequest,
+    /// It ended before.
+    #[error("this break-glass is over")]
+    BreakGlassOver,
+    /// The identity provider vouches for somebody whom nobody made a user.
+    #[error(
+        "there is no active user for this identity; an administrator makes users, with the e-mail address as login"
+    )]
+    IdentityUnknown,
+    /// The provider checked one factor, and there is no other here.
+    #[error(
+        "this role needs a second factor; set one up with your identity provider or ask for a new invitation"
+    )]
+    SecondFactorMissing,
     /// The phone number has an account.
     #[error("this phone number already has an account")]
     PhoneTaken,
@@ -197,6 +248,19 @@ impl Rejected {
             Self::RoleMissing { needed: _ } => "role_missing",
             Self::RightMissing { needed: _ } => "right_missing",
             Self::Unknown { what: _, code } => code,
+            Self::LoginWrong => "login_wrong",
+            Self::InvitationWrong => "invitation_wrong",
+            Self::PasswordWeak { what: _ } => "password_weak",
+            Self::TotpMandatory => "totp_mandatory",
+            Self::TotpWrong => "totp_wrong",
+            Self::LoginTaken => "login_taken",
+            Self::OwnRoles => "own_roles",
+            Self::LastAdministrator => "last_administrator",
+            Self::OwnerExists => "owner_exists",
+            Self::OwnRequest => "own_request",
+            Self::BreakGlassOver => "break_glass_over",
+            Self::IdentityUnknown => "identity_unknown",
+            Self::SecondFactorMissing => "second_factor_missing",
             Self::PhoneTaken => "phone_taken",
             Self::ConsentMissing => "consent_missing",
             Self::ConsentVersion => "consent_version",
@@ -243,23 +307,35 @@ impl Rejected {
     pub const fn kind(&self) -> Kind {
         match self {
             Self::Field { field: _, what: _ }
+            | Self::PasswordWeak { what: _ }
+            | Self::TotpMandatory
             | Self::ConsentVersion
             | Self::Frame { index: _, refusal: _ }
             | Self::FramesUnlike
             | Self::EnrolmentNotLive
             | Self::AmountTooLarge
             | Self::CurrencyUnsupported => Kind::Invalid,
-            Self::KeyUnknown => Kind::Unauthenticated,
+            Self::KeyUnknown | Self::LoginWrong => Kind::Unauthenticated,
             Self::WrongRole { needed: _ }
             | Self::RoleMissing { needed: _ }
             | Self::RightMissing { needed: _ }
+            | Self::InvitationWrong
+            | Self::TotpWrong
+            | Self::OwnRoles
+            | Self::OwnRequest
+            | Self::IdentityUnknown
+            | Self::SecondFactorMissing
             | Self::CodeWrong
             | Self::PinWrong
             | Self::PinLocked
             | Self::NonceWrong
             | Self::TerminalSuspended => Kind::Forbidden,
             Self::Unknown { what: _, code: _ } => Kind::Unknown,
-            Self::PhoneTaken
+            Self::LoginTaken
+            | Self::LastAdministrator
+            | Self::OwnerExists
+            | Self::BreakGlassOver
+            | Self::PhoneTaken
             | Self::ConsentMissing
             | Self::EnrolmentExpired
             | Self::EnrolmentOver
@@ -327,6 +403,14 @@ impl Rejected {
 
     pub(crate) const fn enrolment() -> Self {
         Self::Unknown { what: "enrolment", code: "enrolment_unknown" }
+    }
+
+    pub(crate) const fn user() -> Self {
+        Self::Unknown { what: "user", code: "user_unknown" }
+    }
+
+    pub(crate) const fn break_glass() -> Self {
+        Self::Unknown { what: "break-glass", code: "break_glass_unknown" }
     }
 
     pub(crate) const fn confirmation() -> Self {

@@ -344,6 +344,7 @@ fn label(holder: Holder, id: &str) -> Result<String> {
         Holder::Face => KeyOf::Face(id.parse().with_context(damaged)?).label(),
         Holder::Capture => KeyOf::Capture(id.parse().with_context(damaged)?).label(),
         Holder::Webhook => KeyOf::Webhook(id.parse().with_context(damaged)?).label(),
+        Holder::Totp => KeyOf::Totp(id.parse().with_context(damaged)?).label(),
         Holder::Index => Keys::index_label().to_owned(),
     })
 }

@@ -10,12 +10,14 @@
 
 mod client;
 mod pattern;
+mod people;
 mod play;
 mod server;
 mod steps;
 mod world;
 
 pub use client::{CallError, Client, RawCall, Reply};
+pub use people::{Authenticator, Member, PASSWORD, staff};
 pub use play::{Event, Played, Report, Settings, play};
 pub use server::{Server, Start, seed, verify};
 pub use world::Address;

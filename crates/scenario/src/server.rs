@@ -51,7 +51,7 @@ pub struct Start {
 pub struct Server {
     child: Child,
     base_url: String,
-    staff_key: String,
+    admin_key: String,
     data: PathBuf,
     database: Option<String>,
     log: PathBuf,
@@ -90,7 +90,7 @@ impl Server {
         let mut server = Self {
             child,
             base_url: String::new(),
-            staff_key: String::new(),
+            admin_key: String::new(),
             data: start.data.clone(),
             database: start.database.clone(),
             log: start.log.clone(),
@@ -98,7 +98,7 @@ impl Server {
         server.base_url = server.wait_until_listening(stdout)?;
         let key = start.data.join("staff.key");
         let key = std::fs::read_to_string(&key).with_context(|| format!("cannot read {}", key.display()))?;
-        key.trim().clone_into(&mut server.staff_key);
+        key.trim().clone_into(&mut server.admin_key);
         Ok(server)
     }
 
@@ -146,10 +146,10 @@ impl Server {
         self.database.as_deref()
     }
 
-    /// The bearer key of the operator's staff.
+    /// The bearer key of the first administrator, from `staff.key`.
     #[must_use]
-    pub fn staff_key(&self) -> &str {
-        &self.staff_key
+    pub fn admin_key(&self) -> &str {
+        &self.admin_key
     }
 
     /// A client without a key.

@@ -9,15 +9,18 @@ use anyhow::{Context, Result, bail};
 use api::{Capture, NewSessionReply, OrderView, PayerView, PaymentList, Problem, Stage};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use types::{Amount, DisputeId, MerchantId, PayerId, PaymentId, PhoneNumber, Place, TerminalId, TransferId};
+use types::{
+    Amount, DisputeId, MerchantId, PayerId, PaymentId, PhoneNumber, Place, StaffRole, StaffRoles, TerminalId,
+    TransferId,
+};
 
 use crate::play::Settings;
 use crate::server::{self, Server, Start};
-use crate::{CallError, Client};
+use crate::{CallError, Client, people};
 
 /// Somebody who can call the server that a story leaves running.
 pub struct Address {
-    /// `staff`, `merchant`, `terminal` or `payer`.
+    /// `admin`, `staff`, `merchant`, `terminal` or `payer`.
     pub role: &'static str,
     /// Who.
     pub name: String,
@@ -85,6 +88,8 @@ pub(crate) struct World<'a> {
     database: Option<String>,
     starts: u32,
     server: Option<(Server, Client)>,
+    /// The key of somebody of staff with every role but administrator; good until long after the story.
+    staff_key: Option<String>,
     /// The rules in force.
     policy: String,
     transfers: u128,
@@ -113,6 +118,7 @@ impl<'a> World<'a> {
             database,
             starts: 0,
             server: None,
+            staff_key: None,
             policy: String::new(),
             transfers: 0,
             orders: 0,
@@ -179,6 +185,12 @@ impl<'a> World<'a> {
             log: self.folder.join(format!("server-{}.log", self.starts)),
         })?;
         let client = server.client();
+        if self.staff_key.is_none() {
+            let admin = client.with_key(server.admin_key());
+            let roles = StaffRoles::all() - StaffRole::Administrator;
+            let staff = people::staff(&admin, "li.na", roles).context("making somebody of staff")?;
+            self.staff_key = staff.key().map(str::to_owned);
+        }
         self.server = Some((server, client));
         Ok(begun.elapsed())
     }
@@ -198,10 +210,15 @@ impl<'a> World<'a> {
     }
 
     pub(crate) fn addresses(&self) -> Vec<Address> {
-        let staff = self.server.iter().map(|(server, _)| Address {
+        let admin = self.server.iter().map(|(server, _)| Address {
+            role: "admin",
+            name: "the first administrator".to_owned(),
+            key: server.admin_key().to_owned(),
+        });
+        let staff = self.staff_key.iter().map(|key| Address {
             role: "staff",
             name: "the operator's staff".to_owned(),
-            key: server.staff_key().to_owned(),
+            key: key.clone(),
         });
         let shops =
             self.shops.values().flat_map(|shop| {
@@ -213,7 +230,7 @@ impl<'a> World<'a> {
             name: person.name.clone(),
             key: person.device_key.clone(),
         });
-        staff.chain(shops).chain(people).collect()
+        admin.chain(staff).chain(shops).chain(people).collect()
     }
 
     // Who calls.
@@ -224,8 +241,8 @@ impl<'a> World<'a> {
     }
 
     pub(crate) fn staff(&self) -> Result<Client> {
-        let (server, client) = self.server.as_ref().context("no platform is running yet")?;
-        Ok(client.with_key(server.staff_key()))
+        let key = self.staff_key.as_ref().context("no platform is running yet")?;
+        Ok(self.anybody()?.with_key(key))
     }
 
     pub(crate) fn merchant(&self, shop: &str) -> Result<Client> {

@@ -17,6 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use self::limits::Limits;
 use self::routes::BearerKey;
+use crate::oidc::Provider;
 
 pub(crate) mod address;
 mod body;
@@ -25,7 +26,6 @@ mod convert;
 mod headers;
 mod limits;
 pub(crate) mod listen;
-#[allow(dead_code)]
 mod login;
 mod observe;
 mod problem;
@@ -44,6 +44,8 @@ struct App {
     engine: Arc<Engine>,
     metrics: PrometheusHandle,
     limits: Arc<Limits>,
+    /// The OpenID provider that people may come from, if one is set.
+    oidc: Option<Arc<Provider>>,
 }
 
 #[derive(OpenApi)]
@@ -62,6 +64,7 @@ struct App {
         (name = "payer", description = "With the key of a payer's own device."),
         (name = "merchant", description = "With a merchant's key."),
         (name = "terminal", description = "With a terminal's key."),
+        (name = "user", description = "With the login of a person of the operator or of a merchant."),
         (name = "staff", description = "With a key of the operator's staff."),
     )
 )]
@@ -76,6 +79,9 @@ fn routes() -> OpenApiRouter<App> {
         .merge(routes::money::routes())
         .merge(routes::deliveries::routes())
         .merge(routes::disputes::routes())
+        .merge(routes::users::routes())
+        .merge(routes::logins::routes())
+        .merge(routes::oidc::routes())
 }
 
 /// The OpenAPI document of the interface.
@@ -86,7 +92,7 @@ pub(crate) fn openapi() -> Document {
 /// The whole interface on one engine, and its limits.
 ///
 /// Every request needs the extensions `ClientAddress` and `Scheme`; [`listen::House`] puts them on.
-pub(crate) fn router(engine: Arc<Engine>) -> Result<(Router, Arc<Limits>)> {
+pub(crate) fn router(engine: Arc<Engine>, oidc: Option<Provider>) -> Result<(Router, Arc<Limits>)> {
     let metrics = PrometheusBuilder::new().install_recorder().context("installing the metrics recorder")?;
     let (router, document) = routes().split_for_parts();
     let limits = Arc::new(Limits::new(engine.rates(), &document));
@@ -99,6 +105,6 @@ pub(crate) fn router(engine: Arc<Engine>) -> Result<(Router, Arc<Limits>)> {
         .layer(middleware::from_fn_with_state(Arc::clone(&limits), limits::guard))
         .layer(middleware::from_fn(observe::observe))
         .layer(middleware::from_fn(headers::harden))
-        .with_state(App { engine, metrics, limits: Arc::clone(&limits) });
+        .with_state(App { engine, metrics, limits: Arc::clone(&limits), oidc: oidc.map(Arc::new) });
     Ok((router, limits))
 }

@@ -8,6 +8,7 @@ mod clock;
 mod commands;
 mod http;
 mod jobs;
+mod oidc;
 
 use std::process::ExitCode;
 

@@ -177,15 +177,6 @@ impl Tx<'_> {
         )
     }
 
-    /// Is there a person who may make others?
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn has_credential(&self, scope: Scope) -> Result<bool> {
-        let sql = "SELECT count(*) AS n FROM credentials WHERE scope = ?1 AND revoked_at IS NULL";
-        Ok(self.number(sql, &[scope.name().into()])? != 0)
-    }
-
     /// Ends a credential; `false` when it was over or is another subject's.
     ///
     /// # Errors

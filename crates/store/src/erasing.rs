@@ -257,7 +257,7 @@ impl Tx<'_> {
             |row| Ok((row.json::<Dispute>("state")?, row.parse("session_id")?)),
         )?;
         let open = |dispute: &Dispute| match dispute.outcome {
-            Outcome::Open | Outcome::Found { finding: _, note: _, at: _ } => true,
+            Outcome::Open | Outcome::Found { finding: _, note: _, at: _, by: _ } => true,
             Outcome::Closed { finding: _, note: _, at: _ } => false,
         };
         Ok(all

@@ -21,13 +21,16 @@ pub enum Holder {
     Capture,
     /// The secret that signs a merchant's webhooks.
     Webhook,
+    /// The secret of a user's second factor.
+    Totp,
     /// The key of the blind index.
     Index,
 }
 
 impl Holder {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Contact, Self::Face, Self::Capture, Self::Webhook, Self::Index];
+    pub const ALL: [Self; 6] =
+        [Self::Contact, Self::Face, Self::Capture, Self::Webhook, Self::Totp, Self::Index];
 
     /// Table, and the columns of id, key and generation.
     const fn columns(self) -> [&'static str; 4] {
@@ -36,6 +39,7 @@ impl Holder {
             Self::Face => ["face_keys", "payer_id", "key_wrapped", "generation"],
             Self::Capture => ["captures", "id", "key_wrapped", "generation"],
             Self::Webhook => ["merchants", "id", "webhook_key", "webhook_generation"],
+            Self::Totp => ["user_secrets", "user_id", "totp_key", "totp_generation"],
             Self::Index => ["installation", "name", "value", "generation"],
         }
     }

@@ -100,6 +100,66 @@ impl Tx<'_> {
     pub fn user(&self, id: UserId) -> Result<Option<UserRow>> {
         self.first("SELECT * FROM users WHERE id = ?1", &[text(id)], read_user)
     }
+
+    /// The user, if there is one, locked: for whoever decides by it.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn user_to_change(&self, id: UserId) -> Result<Option<UserRow>> {
+        self.first_locked("SELECT * FROM users WHERE id = ?1", &[text(id)], read_user)
+    }
+
+    /// The user who types this to log in, if there is one.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn user_of_login(&self, login: &str) -> Result<Option<UserRow>> {
+        self.first("SELECT * FROM users WHERE login = ?1", &[login.into()], read_user)
+    }
+
+    /// Users by login: everybody, or those of one merchant.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn users(&self, merchant: Option<MerchantId>) -> Result<Vec<UserRow>> {
+        match merchant {
+            None => self.all("SELECT * FROM users ORDER BY login", &[], read_user),
+            Some(merchant) => {
+                let sql = "SELECT * FROM users WHERE merchant_id = ?1 ORDER BY login";
+                self.all(sql, &[text(merchant)], read_user)
+            }
+        }
+    }
+
+    /// Is there anybody who could log in or be invited?
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn has_users(&self) -> Result<bool> {
+        Ok(self.number("SELECT count(*) AS n FROM users", &[])? != 0)
+    }
+
+    /// Waits until nobody else changes who is an administrator or owner, and keeps others waiting until this
+    /// transaction ends: for rules about the last one of them.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn lock_posts(&self) -> Result<()> {
+        self.lock_name("posts")
+    }
+
+    /// Writes the post and the state of a user.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn update_user(&self, row: &UserRow) -> Result<()> {
+        let roles = match row.post {
+            Post::Staff(roles) => json(&roles)?,
+            Post::Merchant(_, role) => json(&[role])?,
+        };
+        let sql = "UPDATE users SET roles = ?2, state = ?3 WHERE id = ?1";
+        self.execute_one(sql, &[text(row.id), roles, row.state.name().into()])
+    }
 }
 
 pub(crate) fn read_user(row: &Row<'_>) -> Result<UserRow> {

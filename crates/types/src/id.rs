@@ -140,6 +140,8 @@ ids! {
     UserId = "usr";
     /// What tells that something was erased.
     TombstoneId = "tmb";
+    /// Further roles that somebody took for a while.
+    BreakGlassId = "brg";
     /// Something the watchers noticed.
     AlertId = "alert";
 }

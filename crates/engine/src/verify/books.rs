@@ -97,7 +97,7 @@ pub(super) fn compensations_agree_with_disputes(books: &Books) -> CheckResult {
                     && amount == filing.amount
             }),
             Compensation::Undecided
-            | Compensation::AwaitingApproval { amount: _, since: _ }
+            | Compensation::AwaitingApproval { amount: _, since: _, by: _ }
             | Compensation::NotDue { at: _ } => movement.is_none(),
         };
         if !agrees {

@@ -70,7 +70,7 @@ pub(super) fn no_face_without_consent(tx: &Tx<'_>, books: &Books) -> Result<Chec
         .iter()
         .filter(|row| match row.dispute.outcome {
             Outcome::Closed { finding: _, note: _, at: _ } => true,
-            Outcome::Open | Outcome::Found { finding: _, note: _, at: _ } => false,
+            Outcome::Open | Outcome::Found { finding: _, note: _, at: _, by: _ } => false,
         })
         .map(|row| row.dispute.filing.id)
         .collect();

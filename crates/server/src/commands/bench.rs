@@ -4,6 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Subcommand;
+use engine::{CredentialKind, Engine, NewBreakGlass, StaffCaller};
+use types::StaffRole;
+
+use crate::clock;
 
 mod figures;
 mod ledger;
@@ -16,6 +20,19 @@ pub(crate) enum Bench {
     Pay(pay::Pay),
     /// Payments and transfers a second on SQLite and PostgreSQL, beside the disk, a plain insert and pgbench.
     Ledger(ledger::Ledger),
+}
+
+/// Whoever holds the key of the first start, with the roles that opening shops and topping up take, for an hour.
+fn on_duty(engine: &Engine, key: &str) -> Result<StaffCaller> {
+    let caller = || Ok(engine.authenticate(clock::now(), key, CredentialKind::Bearer)?.staff()?);
+    let taken = NewBreakGlass {
+        reason: "a benchmark on a fresh folder".to_owned(),
+        roles: StaffRole::MerchantCare | StaffRole::Approver,
+        minutes: 60,
+    };
+    let operator: StaffCaller = caller()?;
+    clock::with_context(|ctx| engine.break_the_glass(ctx, &operator, &taken))?;
+    caller()
 }
 
 impl Bench {

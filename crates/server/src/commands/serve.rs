@@ -13,17 +13,20 @@ use super::{Folders, say};
 use crate::http;
 use crate::http::listen::House;
 use crate::jobs::Jobs;
+use crate::oidc;
 
 /// Take payments: serve the HTTP interface on one address.
 ///
 /// The first start creates the data folder with a master key (keep a copy in a safe: without it every face and
-/// name is lost) and `staff.key`, the bearer key of the operator's staff.
+/// name is lost) and `staff.key`, the bearer key of the first administrator, who invites everybody else.
 #[derive(Args)]
 pub(crate) struct Serve {
     #[command(flatten)]
     folders: Folders,
     #[command(flatten)]
     listening: Listening,
+    #[command(flatten)]
+    oidc: oidc::Settings,
     /// What is logged, as `tracing` directives.
     #[arg(long, value_name = "FILTER", default_value = "info", env = "SURETY_LOG")]
     log: String,
@@ -36,6 +39,7 @@ impl Serve {
         let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).json();
         log.log_internal_errors(false).init();
         self.listening.check()?;
+        let provider = self.oidc.provider()?;
         let (_installation, engine) = self.folders.open()?;
         let health = engine.health()?;
         tracing::info!(enrolled = health.enrolled, liveness = health.liveness, "engine ready");
@@ -48,17 +52,17 @@ impl Serve {
             .enable_all()
             .build()
             .context("starting the runtime")?;
-        runtime.block_on(self.listen(Arc::new(engine)))?;
+        runtime.block_on(self.listen(Arc::new(engine), provider))?;
         Ok(ExitCode::SUCCESS)
     }
 
-    async fn listen(&self, engine: Arc<engine::Engine>) -> Result<()> {
+    async fn listen(&self, engine: Arc<engine::Engine>, oidc: Option<oidc::Provider>) -> Result<()> {
         let wanted = self.listening.address();
         let tls = self.listening.tls()?;
         let bounds = self.listening.bounds()?;
         let listener = TcpListener::bind(wanted).await.with_context(|| format!("listening on {wanted}"))?;
         let address = listener.local_addr().context("reading the address")?;
-        let (router, limits) = http::router(Arc::clone(&engine))?;
+        let (router, limits) = http::router(Arc::clone(&engine), oidc)?;
         let jobs = Jobs::start(&engine)?;
         let stop = jobs.stop();
         let stopped = async move {

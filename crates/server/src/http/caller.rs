@@ -66,13 +66,21 @@ fn shown(
     if let Some(secret) = bearer(&parts.headers) {
         return Ok((secret, CredentialKind::Bearer));
     }
-    let cookies = CookieJar::from_headers(&parts.headers);
-    let found = jars.iter().find_map(|jar| cookies.get(jar.cookie()));
-    let secret = found.map(|cookie| Zeroizing::new(cookie.value().to_owned())).ok_or_else(missing)?;
+    let found = jars.iter().find_map(|jar| shown_cookie(&parts.headers, *jar));
+    let secret = found.ok_or_else(missing)?;
     if !parts.method.is_safe() {
         forgery_refused(parts, app, &secret)?;
     }
     Ok((secret, CredentialKind::Cookie))
+}
+
+/// The secret in a cookie of ours, when no bearer key speaks instead.
+pub(crate) fn shown_cookie(headers: &HeaderMap, jar: Jar) -> Option<Zeroizing<String>> {
+    if bearer(headers).is_some() {
+        return None;
+    }
+    let cookies = CookieJar::from_headers(headers);
+    cookies.get(jar.cookie()).map(|cookie| Zeroizing::new(cookie.value().to_owned()))
 }
 
 fn bearer(headers: &HeaderMap) -> Option<Zeroizing<String>> {

@@ -10,6 +10,7 @@ use engine::{
 use super::problem::Problem;
 
 pub(crate) mod money;
+pub(crate) mod people;
 
 pub(crate) const fn language(language: api::Language) -> Language {
     match language {
@@ -222,7 +223,7 @@ pub(crate) fn decision(row: DecisionRow) -> api::Decision {
 fn compensation(compensation: &Compensation) -> api::CompensationView {
     match compensation {
         Compensation::Undecided => api::CompensationView::Undecided,
-        Compensation::AwaitingApproval { amount, since: _ } => {
+        Compensation::AwaitingApproval { amount, since: _, by: _ } => {
             api::CompensationView::AwaitingApproval { amount: *amount }
         }
         Compensation::Paid { amount, transfer: _, at } => {
@@ -236,7 +237,9 @@ fn compensation(compensation: &Compensation) -> api::CompensationView {
 fn outcome(outcome: &Outcome) -> (&'static str, Option<String>, Option<String>) {
     match outcome {
         Outcome::Open => ("open", None, None),
-        Outcome::Found { finding, note, at: _ } => ("found", Some(finding_out(*finding)), Some(note.clone())),
+        Outcome::Found { finding, note, at: _, by: _ } => {
+            ("found", Some(finding_out(*finding)), Some(note.clone()))
+        }
         Outcome::Closed { finding, note, at: _ } => {
             ("closed", Some(finding_out(*finding)), Some(note.clone()))
         }

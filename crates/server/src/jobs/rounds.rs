@@ -62,6 +62,7 @@ fn forget(engine: &Engine) -> Result<()> {
     if gone > 0 {
         tracing::info!(gone, "faces that were erased elsewhere left the gallery");
     }
+    engine.forget_old_logins(clock::now())?;
     Ok(())
 }
 

@@ -166,7 +166,7 @@ fn cut_off_at_the_first_start() {
     database.execute_batch("DELETE FROM credentials; DELETE FROM users").unwrap();
     drop(database);
     let server = start.start();
-    let _: Vec<types::Amount> = server.access.staff().get("/v1/reserve").unwrap();
+    let _: api::UserList = server.access.staff().get("/v1/users").unwrap();
     start.verify();
 }
 

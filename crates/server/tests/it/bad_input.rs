@@ -66,6 +66,7 @@ pub(crate) fn refused(reply: &Reply, what: &str) -> Problem {
 
 fn key_of(fixture: &Fixture, role: Role) -> &Client {
     match role {
+        Role::Admin => &fixture.admin,
         Role::Staff => &fixture.staff,
         Role::Merchant => &fixture.merchant,
         Role::Terminal => &fixture.terminal,
@@ -101,7 +102,9 @@ fn wrong_keys(fixture: &Fixture, operation: &Operation) -> usize {
     }
     let others: Vec<Role> = Role::ALL.into_iter().filter(|role| !operation.roles.contains(role)).collect();
     for role in &others {
-        check(key_of(fixture, *role), 403, "wrong_role");
+        let of_staff = |role: &Role| matches!(role, Role::Admin | Role::Staff);
+        let near = of_staff(role) && operation.roles.iter().any(of_staff);
+        check(key_of(fixture, *role), 403, if near { "role_missing" } else { "wrong_role" });
     }
     4 + others.len()
 }

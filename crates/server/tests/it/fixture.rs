@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use api::{
     Capture, Check, ConfirmEnrolment, Consent, ConsentText, DisputeView, EnrolmentView, Funding, Language,
-    MessageList, NewEnrolment, NewMerchant, NewMerchantReply, NewOrder, NewPayer, NewPayerReply, NewSession,
-    NewSessionReply, NewTerminal, NewTerminalReply, NotMe, OrderView, SessionView, Stage, StepUp,
+    LoginView, MessageList, NewEnrolment, NewMerchant, NewMerchantReply, NewOrder, NewPayer, NewPayerReply,
+    NewSession, NewSessionReply, NewTerminal, NewTerminalReply, NotMe, OrderView, SessionView, Stage, StepUp,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +14,7 @@ use scenario::{CallError, Client, Server, Start};
 use tempfile::TempDir;
 use types::{
     Amount, Currency, DisputeId, EnrolmentId, GeoPoint, MerchantId, OrderId, PayerId, PaymentId, Place,
-    TerminalId, TransferId,
+    StaffRole, StaffRoles, TerminalId, TransferId, UserId,
 };
 
 use crate::database::{new_database, on_postgres};
@@ -64,10 +64,15 @@ pub(crate) struct Fixture {
     pub(crate) server: Server,
     _folder: TempDir,
     pub(crate) anybody: Client,
+    /// Makes users, and can do nothing else.
+    pub(crate) admin: Client,
+    /// Every role but administrator.
     pub(crate) staff: Client,
     pub(crate) merchant: Client,
     pub(crate) terminal: Client,
     pub(crate) payer: Client,
+    /// Who `staff` is.
+    pub(crate) user_id: UserId,
     pub(crate) merchant_id: MerchantId,
     pub(crate) terminal_id: TerminalId,
     pub(crate) payer_id: PayerId,
@@ -89,6 +94,8 @@ pub(crate) struct Attempt {
 
 /// What a test wants otherwise than usual.
 pub(crate) struct Setup {
+    /// Further arguments of `surety serve`.
+    pub(crate) more: Vec<String>,
     pub(crate) models: PathBuf,
     /// The text of a policy instead of the default.
     pub(crate) policy: Option<String>,
@@ -98,7 +105,7 @@ pub(crate) struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { models: models(), policy: None, reserve_fen: 1_000_000, push_gateway: None }
+        Self { models: models(), policy: None, reserve_fen: 1_000_000, push_gateway: None, more: Vec::new() }
     }
 }
 
@@ -135,11 +142,18 @@ impl Fixture {
             path
         });
         let push_gateway = setup.push_gateway.clone();
-        let server =
-            Server::start(&Start { policy, push_gateway, ..start(folder.path(), &setup.models) }).unwrap();
+        let server = Server::start(&Start {
+            policy,
+            push_gateway,
+            more: setup.more.clone(),
+            ..start(folder.path(), &setup.models)
+        })
+        .unwrap();
         let anybody = server.client();
-        let staff = anybody.with_key(server.staff_key());
+        let admin = anybody.with_key(server.admin_key());
+        let staff = somebody(&admin, "li.na");
 
+        let who: LoginView = staff.get("/v1/login").unwrap();
         let shop = NewMerchant { name: "Lantern Deli".to_owned(), city: "Hangzhou".to_owned() };
         let shop: NewMerchantReply = staff.post("/v1/merchants", &shop).unwrap();
         let till = NewTerminal { label: "till 1".to_owned(), place: home() };
@@ -162,10 +176,12 @@ impl Fixture {
             server,
             _folder: folder,
             anybody,
+            admin,
             staff,
             merchant,
             terminal,
             payer,
+            user_id: who.user_id,
             merchant_id: shop.merchant_id,
             terminal_id: till.terminal_id,
             payer_id: person.payer_id,
@@ -212,6 +228,11 @@ impl Fixture {
         let _: serde_json::Value =
             self.anybody.get("/health").unwrap_or_else(|e| panic!("after {after}: {e}"));
     }
+}
+
+/// Somebody of staff with every role but administrator.
+pub(crate) fn somebody(admin: &Client, login: &str) -> Client {
+    scenario::staff(admin, login, StaffRoles::all() - StaffRole::Administrator).unwrap()
 }
 
 /// The books are right, says `surety verify`.

@@ -19,6 +19,7 @@ mod money;
 mod openapi;
 mod operations;
 mod own_device;
+mod people;
 mod pin;
 mod privacy;
 mod receiver;

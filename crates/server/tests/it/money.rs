@@ -25,8 +25,8 @@ use types::{Amount, MerchantId, OrderId, PaymentId, SettlementId, TerminalId};
 
 use crate::database::{Dump, tamper};
 use crate::fixture::{
-    Attempt, PHONE, attempt_at, enrol, fund, home, models, new_order, new_payer, pay, start, transfer,
-    verify, workspace, yuan,
+    Attempt, PHONE, attempt_at, enrol, fund, home, models, new_order, new_payer, pay, somebody, start,
+    transfer, verify, workspace, yuan,
 };
 
 /// What the payer has at first.
@@ -39,6 +39,7 @@ pub(crate) struct Shop {
     pub(crate) server: Option<Server>,
     start: Start,
     pub(crate) folder: TempDir,
+    pub(crate) admin: Client,
     pub(crate) staff: Client,
     pub(crate) merchant: Client,
     pub(crate) terminal: Client,
@@ -78,13 +79,14 @@ impl Shop {
         let start = Start { policy, ..start(folder.path(), &models()) };
         let server = Server::start(&start).unwrap();
         let anybody = server.client();
-        let staff = anybody.with_key(server.staff_key());
+        let admin = anybody.with_key(server.admin_key());
+        let staff = somebody(&admin, "li.na");
         let (merchant_id, terminal_id, api_key, till_key) = open_shop(&staff, "Lantern Deli");
         let person: NewPayerReply = anybody.post("/v1/payers", &new_payer(PHONE)).unwrap();
         let payer = anybody.with_key(&person.device_key);
         fund(&staff, person.payer_id, reserve_fen, PURSE);
         enrol(&payer, true);
-        let keys = [server.staff_key().to_owned(), api_key, till_key, person.device_key];
+        let keys = [staff.key().unwrap().to_owned(), api_key, till_key, person.device_key];
         let [_, api_key, till_key, _] = &keys;
         Self {
             merchant: anybody.with_key(api_key),
@@ -92,6 +94,7 @@ impl Shop {
             server: Some(server),
             start,
             folder,
+            admin,
             staff,
             payer,
             merchant_id,
@@ -110,6 +113,7 @@ impl Shop {
         let server = Server::start(&self.start).unwrap();
         let clients = self.keys.each_ref().map(|key| server.client().with_key(key));
         [self.staff, self.merchant, self.terminal, self.payer] = clients;
+        self.admin = server.client().with_key(server.admin_key());
         self.server = Some(server);
     }
 

@@ -6,6 +6,7 @@ use crate::fixture::{Fixture, capture, home, new_order, new_payer, transfer, yua
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
+    Admin,
     Staff,
     Merchant,
     Terminal,
@@ -13,7 +14,7 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    pub(crate) const ALL: [Self; 4] = [Self::Staff, Self::Merchant, Self::Terminal, Self::Payer];
+    pub(crate) const ALL: [Self; 5] = [Self::Admin, Self::Staff, Self::Merchant, Self::Terminal, Self::Payer];
 }
 
 pub(crate) struct Operation {
@@ -62,6 +63,7 @@ impl Operation {
 
 fn existing(fixture: &Fixture, folder: &str) -> String {
     match folder {
+        "users" => fixture.user_id.to_string(),
         "merchants" => fixture.merchant_id.to_string(),
         "payers" => fixture.payer_id.to_string(),
         "orders" => fixture.open.order_id.to_string(),
@@ -70,7 +72,7 @@ fn existing(fixture: &Fixture, folder: &str) -> String {
         "payments" => fixture.payment_id.to_string(),
         "disputes" => fixture.dispute_id.to_string(),
         // No question was put to the payer's device, nothing was settled, no webhook is set: well-formed ids of none.
-        "confirmations" | "settlements" | "deliveries" => unknown(folder),
+        "confirmations" | "settlements" | "deliveries" | "break-glass" => unknown(folder),
         other => panic!("whose ids stand in /{other}/?"),
     }
 }
@@ -88,6 +90,8 @@ pub(crate) fn unknown(folder: &str) -> String {
         "confirmations" => "cnf",
         "settlements" => "stl",
         "deliveries" => "dlv",
+        "users" => "usr",
+        "break-glass" => "brg",
         other => panic!("whose ids stand in /{other}/?"),
     };
     format!("{prefix}_0192f0c1aaaa7aaaaaaaaaaaaaaaaaaa")
@@ -113,6 +117,8 @@ fn put(path: &'static str, roles: &'static [Role], body: Value) -> Operation {
 pub(crate) fn all(fixture: &Fixture) -> Vec<Operation> {
     let mut operations = public();
     operations.extend(staff());
+    operations.extend(people());
+    operations.extend(logins());
     operations.extend(shop(fixture));
     operations.extend(shop_money());
     operations.extend(payer(fixture));
@@ -153,6 +159,54 @@ fn staff() -> Vec<Operation> {
         post("/v1/settlements/{}/payout", STAFF, json!({ "transfer_id": transfer(79) })),
         get("/v1/deliveries?state=dead", STAFF),
         post_empty("/v1/deliveries/{}/resend", STAFF),
+    ]
+}
+
+/// Users and invitations.
+fn people() -> Vec<Operation> {
+    const ADMIN: &[Role] = &[Role::Admin];
+    const STAFF: &[Role] = &[Role::Staff];
+    const MERCHANT: &[Role] = &[Role::Merchant];
+    const EITHER: &[Role] = &[Role::Admin, Role::Merchant];
+    let user =
+        json!({ "login": "wang", "name": "Wang", "roles": ["investigator"], "phone": "+8613700099998" });
+    let owner = json!({ "login": "zhao", "name": "Zhao" });
+    let cashier = json!({ "login": "chen", "name": "Chen", "role": "cashier" });
+    let accept = json!({ "invitation": "inv_0", "password": "twelve chars", "without_totp": false });
+    vec![
+        Operation { optional: &["phone"], ..post("/v1/users", ADMIN, user) },
+        get("/v1/users", &[Role::Admin, Role::Staff]),
+        put("/v1/users/{}/roles", ADMIN, json!({ "roles": ["auditor"] })),
+        post_empty("/v1/users/{}/reset", EITHER),
+        post_empty("/v1/users/{}/disable", EITHER),
+        post_empty("/v1/users/{}/enable", EITHER),
+        post("/v1/merchants/{}/owners", STAFF, owner),
+        post("/v1/merchant/users", MERCHANT, cashier),
+        get("/v1/merchant/users", MERCHANT),
+        put("/v1/merchant/users/{}/role", MERCHANT, json!({ "role": "finance" })),
+        Operation { optional: &["without_totp"], ..post("/v1/invitations/accept", &[], accept) },
+        post("/v1/invitations/confirm", &[], json!({ "invitation": "inv_0", "code": "000000" })),
+    ]
+}
+
+fn logins() -> Vec<Operation> {
+    const STAFF: &[Role] = &[Role::Admin, Role::Staff];
+    let delete = |path| Operation { method: "DELETE", path, roles: STAFF, body: None, optional: &[] };
+    let login = json!({ "login": "li.na", "password": "x", "totp": "000000", "carrier": "bearer" });
+    let more = json!({ "reason": "nobody else is here", "roles": ["approver"], "minutes": 5 });
+    vec![
+        Operation { optional: &["totp", "carrier"], ..post("/v1/logins", &[], login) },
+        get("/v1/logins", STAFF),
+        delete("/v1/logins"),
+        get("/v1/login", STAFF),
+        delete("/v1/login"),
+        put("/v1/login/password", STAFF, json!({ "old": "x", "new": "twelve chars" })),
+        post("/v1/break-glass", STAFF, more),
+        get("/v1/break-glass", STAFF),
+        post_empty("/v1/break-glass/{}/end", &[Role::Admin]),
+        get("/v1/oidc/start", &[]),
+        get("/v1/oidc/callback?state=x", &[]),
+        post("/v1/oidc/code", &[], json!({ "totp": "000000" })),
     ]
 }
 

@@ -41,7 +41,6 @@ fn secrets_and_public_keys(database: &Database) {
         assert_eq!(tx.credential_of_secret(&[7; 32])?, None, "a public key is no secret");
         assert_eq!(tx.credential(KeyId::from_bits(2))?, Some(signing(2)));
         assert!(tx.has_public_key(&[7; 32])? && !tx.has_public_key(&[1; 32])?);
-        assert!(tx.has_credential(Scope::User)? && !tx.has_credential(Scope::Merchant)?);
         Ok(())
     });
     for (row, secret) in [(key(3, Scope::User), None), (signing(3), Some(&[3; 32]))] {

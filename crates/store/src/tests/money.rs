@@ -438,6 +438,7 @@ fn disputes_and_evidence(database: &Database) {
                 authorisation_proven: false,
                 automatic_limit: yuan(1),
                 transfer: transfer_id(1),
+                by: None,
             },
         ] {
             let event = dispute.decide(command)?.unwrap();
@@ -448,7 +449,10 @@ fn disputes_and_evidence(database: &Database) {
         Ok(next)
     })
     .unwrap();
-    assert!(matches!(next.dispute.compensation, Compensation::AwaitingApproval { amount: _, since: _ }));
+    assert!(matches!(
+        next.dispute.compensation,
+        Compensation::AwaitingApproval { amount: _, since: _, by: _ }
+    ));
     read(&store, |tx| {
         assert_eq!(tx.dispute(id(2))?, Some(next.clone()));
         assert_eq!(tx.dispute(id(9))?, None);

@@ -114,7 +114,7 @@ impl Pay {
         })?;
         clock::with_context(|ctx| engine.seed(ctx, self.accounts, |_| ()))?;
         let staff = fs::read_to_string(folder.join("staff.key")).context("reading the staff key")?;
-        let staff = engine.authenticate(clock::now(), &staff, CredentialKind::Bearer)?.staff()?;
+        let staff = super::on_duty(&engine, &staff)?;
         let point = GeoPoint::new(23.1291, 113.2644)?;
         let place = Place { city: "Guangzhou".into(), address: "8 Yuexiu Road".into(), point };
         let (terminal_id, terminal, merchant) = clock::with_context(|ctx| {

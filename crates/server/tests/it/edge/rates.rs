@@ -41,13 +41,13 @@ fn after_the_time_told_it_works_and_not_before() {
 #[test]
 fn guessing_keys_and_looking_for_routes_spend_the_rate_of_the_address() {
     let house = House::with(&[], &[("address", "{ per_minute = 1, burst = 5 }")]);
-    let staff = house.server.staff_key().to_owned();
-    assert_eq!(ask(&house, "/v1/deliveries", Some(&staff)).status, 200, "the first request of a key");
+    let staff = house.server.admin_key().to_owned();
+    assert_eq!(ask(&house, "/v1/users", Some(&staff)).status, 200, "the first request of a key");
     assert_eq!(statuses(&house, "/v1/me", Some("guess")), [401; 4]);
     assert_eq!(ask(&house, "/v1/me", None).status, 429);
 
     // A till behind the same address goes on; a further guess is not even looked up.
-    assert_eq!(statuses(&house, "/v1/deliveries", Some(&staff)), [200; 4]);
+    assert_eq!(statuses(&house, "/v1/users", Some(&staff)), [200; 4]);
     assert_eq!(ask(&house, "/v1/me", Some("another guess")).status, 429);
     // Its key opens nothing that takes none.
     assert_eq!(ask(&house, "/nowhere", Some(&staff)).status, 429);
@@ -58,13 +58,13 @@ fn guessing_keys_and_looking_for_routes_spend_the_rate_of_the_address() {
 #[test]
 fn a_key_has_a_rate_of_its_own() {
     let house = House::with(&[], &[("key", "{ per_minute = 15, burst = 3 }")]);
-    let staff = house.server.staff_key().to_owned();
+    let staff = house.server.admin_key().to_owned();
     let payer: NewPayerReply =
         house.server.client().post("/v1/payers", &new_payer("+8613700010311")).unwrap();
-    assert_eq!(statuses(&house, "/v1/deliveries", Some(&staff)), [200, 200, 200, 429]);
+    assert_eq!(statuses(&house, "/v1/users", Some(&staff)), [200, 200, 200, 429]);
     assert_eq!(ask(&house, "/v1/me", Some(&payer.device_key)).status, 200, "another key is not its affair");
-    wait_as_told(&ask(&house, "/v1/deliveries", Some(&staff)));
-    assert_eq!(ask(&house, "/v1/deliveries", Some(&staff)).status, 200);
+    wait_as_told(&ask(&house, "/v1/users", Some(&staff)));
+    assert_eq!(ask(&house, "/v1/users", Some(&staff)).status, 200);
     let metrics = ask(&house, "/metrics", None).body;
     assert!(metrics.contains("surety_refused_total{reason=\"key\"} 2"), "{metrics}");
 }

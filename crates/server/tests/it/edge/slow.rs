@@ -43,7 +43,7 @@ fn a_body_that_trickles() {
 #[test]
 fn a_large_body_that_trickles() {
     let house = House::new();
-    let key = house.server.staff_key();
+    let key = house.server.admin_key();
     let mut line = Line::to(&house.server);
     line.say(format!(
         "POST /v1/merchants HTTP/1.1\r\nHost: surety\r\nAuthorization: Bearer {key}\r\n\

@@ -137,7 +137,7 @@ impl World {
             store.read(|tx| tx.templates())?.into_iter().map(|row| row.payer).collect();
         fund(&store, &payers)?;
         let staff = std::fs::read_to_string(folder.join("staff.key")).context("reading the staff key")?;
-        let staff = engine.authenticate(clock::now(), &staff, CredentialKind::Bearer)?.staff()?;
+        let staff = super::super::on_duty(&engine, &staff)?;
         let dimension = faces.dimension();
         let people = (0..PAYERS).map(|number| SyntheticFace::new(number, dimension));
         let people = people.collect::<Result<Vec<_>>>()?;
