@@ -79,5 +79,10 @@ fn a_stop_waits_for_no_idler() {
     for line in [&mut half, &mut silent, &mut used, &mut working] {
         line.rest();
     }
+    let log = house.folder.path().join("server.log");
     house.server.leave_running().unwrap();
+    assert!(
+        !std::fs::read_to_string(log).unwrap().contains("are cut"),
+        "the stop did not wait until it gave up"
+    );
 }
