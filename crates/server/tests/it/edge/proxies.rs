@@ -23,7 +23,11 @@ fn a_stranger_cannot_forge_its_address() {
 #[test]
 fn nobody_is_a_proxy_unless_named() {
     let house = House::with(&[], TWO);
-    let forged = ["for=198.51.100.1", "for=198.51.100.2", "for=198.51.100.3", "for=198.51.100.4", ""];
+    let forged = ["198.51.100.1", "198.51.100.2", "198.51.100.3", "198.51.100.4", "198.51.100.5"];
+    assert_eq!(statuses(&house, "X-Forwarded-For", forged), [200, 200, 429, 429, 429]);
+    let house = House::with(&["--proxy-header", "forwarded"], TWO);
+    let forged = forged.map(|address| format!("for={address}"));
+    let forged = forged.each_ref().map(String::as_str);
     assert_eq!(statuses(&house, "Forwarded", forged), [200, 200, 429, 429, 429]);
 }
 

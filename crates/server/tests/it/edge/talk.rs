@@ -108,6 +108,13 @@ impl<S: Read + Write> Line<S> {
         bytes
     }
 
+    /// The server ends the connection in order: it read what was sent. After a reset some systems throw away the answer.
+    pub(super) fn ends_without_a_reset(&mut self) {
+        let mut bytes = Vec::new();
+        self.stream.read_to_end(&mut bytes).unwrap();
+        assert!(bytes.is_empty(), "more than one answer");
+    }
+
     /// The next answer.
     pub(super) fn answer(&mut self) -> Answer {
         let mut head = Vec::new();

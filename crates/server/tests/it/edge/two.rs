@@ -9,6 +9,8 @@ const RESET: u8 = 3;
 const SETTINGS: u8 = 4;
 const GO_AWAY: u8 = 7;
 const CONTINUATION: u8 = 9;
+/// The error code of RFC 9113 for whoever behaves like an attack.
+const ENHANCE_YOUR_CALM: [u8; 4] = [0, 0, 0, 11];
 /// GET, http, `/`: entries of the static table of RFC 7541.
 const GET_ROOT: &[u8] = &[0x82, 0x86, 0x84];
 /// `:status: 404` of that table.
@@ -57,7 +59,8 @@ fn whoever_resets_all_the_time_is_sent_away() {
         })
         .collect();
     line.say(attack);
-    await_frame(&mut line, GO_AWAY);
+    let farewell = await_frame(&mut line, GO_AWAY);
+    assert_eq!(farewell[4..8], ENHANCE_YOUR_CALM, "{farewell:?}");
     line.rest();
     house.is_well();
 }
