@@ -241,7 +241,6 @@ impl Provider {
 struct CallFailed(String);
 
 impl CallFailed {
-    #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
     fn new(error: impl fmt::Display) -> Self {
         Self(error.to_string())
     }
