@@ -13,6 +13,7 @@ mod payers;
 mod payments;
 mod problem;
 mod schema;
+mod terminals;
 mod users;
 
 pub use disputes::{
@@ -25,7 +26,10 @@ pub use logins::{
     AcceptInvitation, Accepted, BreakGlassList, BreakGlassView, Carrier, ChangePassword, ConfirmInvitation,
     Login, LoginView, NewBreakGlass, NewLogin, OidcAnswer, OidcCode, OpenLogin, OpenLoginList, TotpSetup,
 };
-pub use merchants::{Funding, NewMerchant, NewMerchantReply, NewTerminal, NewTerminalReply};
+pub use merchants::{
+    Funding, KeyKind, MerchantKeyList, MerchantKeyView, NewMerchant, NewMerchantKey, NewMerchantReply,
+    RotateKey,
+};
 pub use money::{
     BillDate, BillSum, BillTotals, BillView, CapturePayment, DeliveryFilter, DeliveryList, DeliveryState,
     DeliveryView, LeftOut, MerchantBalances, MerchantPaymentView, NewRefund, OrderNumber, PaymentState,
@@ -42,6 +46,10 @@ pub use payments::{
 };
 pub use problem::Problem;
 pub use schema::{AmountSchema, GeoPointSchema, MerchantRoleSchema, PlaceSchema, StaffRoleSchema};
+pub use terminals::{
+    Activated, NewActivation, NewRelocation, NewTerminal, Onboarding, Reason, RelocationState,
+    RelocationView, Stand, TerminalList, TerminalState, TerminalView,
+};
 pub use users::{
     Invited, NewMerchantUser, NewOwner, NewUser, SetMerchantRole, SetRoles, UserList, UserState, UserView,
 };

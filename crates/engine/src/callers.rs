@@ -11,9 +11,13 @@ use zeroize::Zeroizing;
 
 use crate::engine::{Context, Engine};
 use crate::rejected::{Error, Rejected};
+use crate::terminals::working;
 
 /// How exactly it is kept when a credential was last shown: writing it with every request would cost more than it says.
 const SEEN_TO: SignedDuration = SignedDuration::from_hours(1);
+
+/// Longer than a signature can be too early and then too old: five minutes each.
+const NONCE_KEPT: SignedDuration = SignedDuration::from_mins(11);
 
 /// A member of the operator's staff.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +94,14 @@ impl MerchantCaller {
     /// Goes on only with this right.
     pub(crate) fn may(&self, needed: Right) -> Result<(), Rejected> {
         if self.rights.contains(needed) { Ok(()) } else { Err(Rejected::RightMissing { needed }) }
+    }
+
+    /// The id of the key or user that acts.
+    pub(crate) fn actor_id(&self) -> String {
+        match self.actor {
+            MerchantActor::Key(key) => key.to_string(),
+            MerchantActor::User(user) => user.to_string(),
+        }
     }
 
     /// The name in records.
@@ -220,14 +232,33 @@ impl Engine {
         Ok(SigningKey { row, public_key })
     }
 
-    /// Whom a signature speaks for that `key` was found to have made.
+    /// Whom a signature speaks for that `key` was found to have made, once for a nonce; without one as often as it
+    /// comes.
     ///
     /// # Errors
-    /// [`Rejected::KeyUnknown`]; an operating fault.
-    pub fn signer(&self, now: Timestamp, key: &SigningKey) -> Result<Caller, Error> {
-        let caller = self.store.read(|tx| caller(tx, now, &key.row))?;
+    /// [`Rejected::KeyUnknown`], [`Rejected::TerminalSuspended`], [`Rejected::SignatureReplayed`]; an operating fault.
+    pub fn signer(&self, now: Timestamp, key: &SigningKey, nonce: Option<&str>) -> Result<Caller, Error> {
+        let caller = match nonce {
+            None => self.store.read(|tx| caller(tx, now, &key.row))?,
+            Some(nonce) => self.store.write(|tx| {
+                let caller = caller(tx, now, &key.row)?;
+                if tx.use_nonce(key.row.id, nonce, now + NONCE_KEPT)? {
+                    Ok(caller)
+                } else {
+                    Err(Error::from(Rejected::SignatureReplayed))
+                }
+            })?,
+        };
         self.note_seen(now, &key.row)?;
         Ok(caller)
+    }
+
+    /// Forgets the nonces of signatures that are too old to come again; returns how many there were.
+    ///
+    /// # Errors
+    /// An operating fault.
+    pub fn forget_nonces(&self, now: Timestamp) -> Result<usize, Error> {
+        self.store.write(|tx| tx.forget_nonces(now).map_err(Error::from))
     }
 
     fn note_seen(&self, now: Timestamp, key: &CredentialRow) -> Result<(), Error> {
@@ -272,7 +303,9 @@ fn caller(tx: &Tx<'_>, now: Timestamp, key: &CredentialRow) -> Result<Caller, Er
             rights: key.rights,
         }),
         Scope::Terminal => {
-            Caller::Terminal(TerminalCaller { terminal: key.subject.parse().with_context(damaged)? })
+            let terminal: TerminalId = key.subject.parse().with_context(damaged)?;
+            working(&tx.terminal(terminal)?.ok_or_else(|| anyhow!("{terminal} has vanished"))?)?;
+            Caller::Terminal(TerminalCaller { terminal })
         }
         Scope::Payer => {
             Caller::Payer(OwnDevice { payer: key.subject.parse().with_context(damaged)?, device: key.id })
@@ -347,6 +380,20 @@ pub(crate) mod duty {
     /// Registering and looking after merchants, terminals, settlements.
     pub(crate) fn merchants() -> StaffRoles {
         StaffRole::MerchantCare.into()
+    }
+
+    /// Stopping terminals and letting them work again.
+    pub(crate) fn stopping_terminals() -> StaffRoles {
+        StaffRole::MerchantCare | StaffRole::RiskAnalyst
+    }
+
+    /// Reading about merchants and terminals.
+    pub(crate) fn reading_merchants() -> StaffRoles {
+        StaffRole::MerchantCare
+            | StaffRole::RiskAnalyst
+            | StaffRole::Approver
+            | StaffRole::Investigator
+            | StaffRole::Auditor
     }
 
     /// Letting money in or out, and approving what somebody else asked for.

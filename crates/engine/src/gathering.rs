@@ -82,6 +82,9 @@ impl Engine {
             let payment = tx.payment(filing.payment)?.ok_or_else(|| vanished("payment"))?;
             let at = payment.terms().at;
             let terminal = tx.terminal(payment.terminal)?.ok_or_else(|| vanished("terminal"))?;
+            // It may have moved since; the evidence is about where it stood then.
+            let place = tx.terminal_place(payment.terminal, at)?.ok_or_else(|| vanished("place"))?;
+            let terminal = TerminalRow { place, ..terminal };
             let session = tx.session(payment.session)?.ok_or_else(|| vanished("session"))?;
             let decision = tx.decisions(session.id)?.pop().ok_or_else(|| vanished("decision"))?;
             let verdict: Verdict = serde_json::from_value(decision.verdict).context("reading a decision")?;

@@ -28,6 +28,7 @@ mod invitations;
 mod keys;
 mod life;
 mod logins;
+mod merchant_keys;
 mod merchants;
 mod messages;
 mod orders;
@@ -44,6 +45,7 @@ mod seed;
 mod sessions;
 mod settling;
 mod sweeping;
+mod terminals;
 mod users;
 mod verify;
 
@@ -63,7 +65,8 @@ pub use installation::{Installation, Options};
 pub use invitations::Choice;
 pub use ledger::{Account, Purpose, Transfer};
 pub use logins::{LoginView, Opened, Proof, SESSION};
-pub use merchants::{NewMerchant, NewTerminal};
+pub use merchant_keys::{KeyView, NewKey, Rotation};
+pub use merchants::NewMerchant;
 pub use messages::render;
 pub use orders::{NewOrder, OrderView};
 pub use outbox::{Endpoint, Hold, Lease, Queue, Recorded};
@@ -83,10 +86,8 @@ pub use seed::{Seeded, SyntheticFace};
 pub use sessions::{OpenedSession, Recognised, SessionState, SessionView};
 pub use settling::SettlementView;
 pub use store::{
-    AccessRow, BreakGlassRow, ConsentRow, CredentialKind, CredentialRow, DecisionRow, DeliveryRow,
-    DeliveryState, EnrolmentRow, EnrolmentState, Erased, ErasedKind, ErasureReason, EvidenceRow, FaceState,
-    KeptCapture, Language, MessageRow, OrderState, Post, RefundRow, SettlementState, TombstoneRow, UserRow,
-    UserState,
+    AccessRow, BreakGlassRow, ConsentRow, CredentialKind, CredentialRow, DecisionRow, DeliveryRow, DeliveryState, EnrolmentRow, EnrolmentState, Erased, ErasedKind, ErasureReason, EvidenceRow, FaceState, KeptCapture, Language, MessageRow, OrderState, Post, RefundRow, RelocationRow, RelocationState, SettlementState, StandRow, TerminalState, TombstoneRow, UserRow, UserState,
 };
+pub use terminals::{Activated, Activation, NewTerminal, Onboarding, TerminalView};
 pub use users::{Invited, NewUser, UserView};
 pub use verify::{CheckResult, verify};

@@ -1,9 +1,9 @@
-//! Merchants and terminals, and money from outside.
+//! Merchants, and money from outside.
 
 use ledger::{Account, Purpose, Transfer};
 use serde_json::json;
-use store::{CredentialKind, MerchantRow, Scope, TerminalRow};
-use types::{Amount, MerchantId, PayerId, Place, Right, TerminalId, TransferId};
+use store::{CredentialKind, MerchantRow, Scope};
+use types::{Amount, MerchantId, PayerId, Right, TransferId};
 use zeroize::Zeroizing;
 
 use crate::callers::{MerchantCaller, NewCredential, StaffCaller, duty};
@@ -18,17 +18,6 @@ pub struct NewMerchant {
     pub name: String,
     /// Where it does business.
     pub city: String,
-}
-
-/// A device to register.
-#[derive(Clone, Debug)]
-pub struct NewTerminal {
-    /// Whose.
-    pub merchant: MerchantId,
-    /// What the merchant calls it.
-    pub label: String,
-    /// Where it is installed.
-    pub place: Place,
 }
 
 impl Engine {
@@ -59,42 +48,6 @@ impl Engine {
             })?;
             key.keep(tx)?;
             record(tx, ctx, &staff.name, &id, json!({ "event": "merchant_registered" })).map_err(Error::from)
-        })?;
-        Ok((id, key.secret))
-    }
-
-    /// Registers a terminal; returns the device's bearer key, which is shown once.
-    ///
-    /// # Errors
-    /// [`Rejected::Field`], an unknown merchant; an operating fault.
-    pub fn register_terminal(
-        &self,
-        ctx: &mut Context<'_>,
-        staff: &StaffCaller,
-        new: NewTerminal,
-    ) -> Result<(TerminalId, Zeroizing<String>), Error> {
-        staff.must_be(duty::merchants())?;
-        let label = text_field("label", &new.label, 100, "a label of 1 to 100 characters")?;
-        let city = text_field("place.city", &new.place.city, 100, "a city of 1 to 100 characters")?;
-        let address =
-            text_field("place.address", &new.place.address, 200, "an address of 1 to 200 characters")?;
-        let place = Place { city, address, point: new.place.point };
-        let id = TerminalId::generate(ctx.now, ctx.random);
-        let key = NewCredential::draw(ctx, (CredentialKind::Bearer, Scope::Terminal), &id, "");
-        self.store.write(|tx| {
-            tx.merchant(new.merchant)?.ok_or(Rejected::merchant())?;
-            let created_at = ctx.now;
-            let row = TerminalRow {
-                id,
-                merchant: new.merchant,
-                label: label.clone(),
-                place: place.clone(),
-                suspended: false,
-                created_at,
-            };
-            tx.insert_terminal(&row)?;
-            key.keep(tx)?;
-            record(tx, ctx, &staff.name, &id, json!({ "event": "terminal_registered" })).map_err(Error::from)
         })?;
         Ok((id, key.secret))
     }

@@ -3,7 +3,7 @@
 use anyhow::anyhow;
 use payments::{Command, State};
 use serde_json::json;
-use store::{OrderRow, OrderState, PaymentRow, Tx};
+use store::{OrderRow, OrderState, PaymentRow, TerminalState, Tx};
 use types::{Amount, OrderId, PaymentId, Right, SignedDuration, TerminalId, Timestamp};
 
 use crate::callers::{Caller, MerchantCaller};
@@ -87,7 +87,10 @@ impl Engine {
             tx.ahead(|tx| tx.terminal(new.terminal));
             tx.ahead(|tx| tx.is_number_reversed(row.merchant, &row.out_trade_no));
             let terminal = tx.terminal(new.terminal)?;
-            terminal.filter(|t| t.merchant == merchant.merchant).ok_or(Rejected::terminal())?;
+            let terminal = terminal.filter(|t| t.merchant == merchant.merchant).ok_or(Rejected::terminal())?;
+            if terminal.state == TerminalState::Revoked {
+                return Err(Rejected::TerminalRevoked.into());
+            }
             if tx.is_number_reversed(row.merchant, &row.out_trade_no)? {
                 return Err(Rejected::OrderReversed.into());
             }
@@ -194,7 +197,7 @@ impl Engine {
     }
 }
 
-fn caller_name(caller: &Caller) -> String {
+pub(crate) fn caller_name(caller: &Caller) -> String {
     match caller {
         Caller::Staff(staff) => staff.name.clone(),
         Caller::Merchant(merchant) => merchant.name(),

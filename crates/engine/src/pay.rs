@@ -30,6 +30,7 @@ use crate::sessions::{
     Recognised, SessionState, SessionView, check_nonce, own_session, rule_name, session_view, state_json,
     state_of,
 };
+use crate::terminals::working;
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
@@ -230,7 +231,8 @@ impl Engine {
         let order = tx.order_of_session(session.id)?.ok_or(Rejected::order())?;
         payable(&order, ctx.now)?;
         let terminal = tx.terminal(session.terminal)?.ok_or(Rejected::terminal())?;
-        if terminal.suspended { Err(Rejected::TerminalSuspended.into()) } else { Ok((terminal, order)) }
+        working(&terminal)?;
+        Ok((terminal, order))
     }
 
     /// Takes an answer to what was asked, and decides again.

@@ -315,7 +315,8 @@ fn view(tx: &Tx<'_>, row: PaymentRow) -> Result<PaymentView, Error> {
     let terms = &row.payment.terms;
     let vanished = |what: &str| anyhow!("the {what} of {} has vanished", terms.id);
     let merchant = tx.merchant(terms.merchant)?.ok_or_else(|| vanished("merchant"))?;
-    let terminal = tx.terminal(row.terminal)?.ok_or_else(|| vanished("terminal"))?;
+    // Where the terminal stood then: it may have moved.
+    let place = tx.terminal_place(row.terminal, terms.at)?.ok_or_else(|| vanished("place"))?;
     let order = tx.order(terms.order)?.ok_or_else(|| vanished("order"))?;
     let dispute = tx.dispute_of_payment(terms.id)?.map(|found| found.dispute.filing.id);
     let recognised = serde_json::from_value(row.recognised.clone()).map_err(anyhow::Error::new)?;
@@ -325,7 +326,7 @@ fn view(tx: &Tx<'_>, row: PaymentRow) -> Result<PaymentView, Error> {
         amount: row.payment.captured().map_or(terms.authorised, |captured| captured.amount),
         refunded: row.payment.captured().map_or(Amount::zero(terms.authorised.currency), |c| c.refunded),
         merchant: merchant.name,
-        place: terminal.place,
+        place,
         description: order.description,
         recognised,
         state: row.payment.state,

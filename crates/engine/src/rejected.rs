@@ -167,6 +167,41 @@ pub enum Rejected {
     /// The terminal may not take payments.
     #[error("this terminal is suspended; ask the operator")]
     TerminalSuspended,
+    /// No device was brought in yet.
+    #[error("no device was brought in for this terminal yet; activate it with its onboarding code")]
+    TerminalInactive,
+    /// The terminal is over for good.
+    #[error("this terminal was revoked for good; register another one")]
+    TerminalRevoked,
+    /// Nobody has this onboarding code now.
+    #[error("this onboarding code is wrong, used or over; ask for a new one")]
+    OnboardingCodeWrong,
+    /// The device is in use at another terminal.
+    #[error("a device with this serial number is in use at another terminal; revoke that one first")]
+    SerialTaken,
+    /// The key was shown before.
+    #[error("this public key is or was in use; let the device make another one")]
+    PublicKeyTaken,
+    /// The terminal is to move already.
+    #[error("a move of this terminal waits for its decision; have that one decided first")]
+    RelocationOpen,
+    /// Somebody decided before.
+    #[error("this move was already decided")]
+    RelocationDecided,
+    /// Nobody decides about the own request.
+    #[error("you asked for this yourself; another person has to decide")]
+    OwnRequest,
+    /// Nobody could manage the merchant any more.
+    #[error(
+        "this is the last key that may manage, and the merchant has no active owner; create another one first"
+    )]
+    LastKey,
+    /// The key is over, or has nothing to rotate.
+    #[error("this key signs, so give the new public key; or it is a bearer key, so give none")]
+    RotationKind,
+    /// What was signed came before.
+    #[error("this signed request was already received; sign every request with a new nonce")]
+    SignatureReplayed,
     /// The merchant's number stands for another order.
     #[error("this out_trade_no was used for an order with another amount, terminal or description")]
     OrderConflict,
@@ -277,6 +312,17 @@ impl Rejected {
             Self::DisputeOpen => "dispute_open",
             Self::PaymentAuthorised => "payment_authorised",
             Self::TerminalSuspended => "terminal_suspended",
+            Self::TerminalInactive => "terminal_inactive",
+            Self::TerminalRevoked => "terminal_revoked",
+            Self::OnboardingCodeWrong => "onboarding_code_wrong",
+            Self::SerialTaken => "serial_taken",
+            Self::PublicKeyTaken => "public_key_taken",
+            Self::RelocationOpen => "relocation_open",
+            Self::RelocationDecided => "relocation_decided",
+            Self::OwnRequest => "own_request",
+            Self::LastKey => "last_key",
+            Self::RotationKind => "rotation_kind",
+            Self::SignatureReplayed => "signature_replayed",
             Self::OrderConflict => "order_conflict",
             Self::AmountTooLarge => "amount_too_large",
             Self::CurrencyUnsupported => "currency_unsupported",
@@ -314,8 +360,9 @@ impl Rejected {
             | Self::FramesUnlike
             | Self::EnrolmentNotLive
             | Self::AmountTooLarge
+            | Self::RotationKind
             | Self::CurrencyUnsupported => Kind::Invalid,
-            Self::KeyUnknown | Self::LoginWrong => Kind::Unauthenticated,
+            Self::KeyUnknown | Self::LoginWrong | Self::SignatureReplayed => Kind::Unauthenticated,
             Self::WrongRole { needed: _ }
             | Self::RoleMissing { needed: _ }
             | Self::RightMissing { needed: _ }
@@ -329,6 +376,8 @@ impl Rejected {
             | Self::PinWrong
             | Self::PinLocked
             | Self::NonceWrong
+            | Self::OwnRequest
+            | Self::OnboardingCodeWrong
             | Self::TerminalSuspended => Kind::Forbidden,
             Self::Unknown { what: _, code: _ } => Kind::Unknown,
             Self::LoginTaken
@@ -336,6 +385,13 @@ impl Rejected {
             | Self::OwnerExists
             | Self::BreakGlassOver
             | Self::PhoneTaken
+            | Self::TerminalInactive
+            | Self::TerminalRevoked
+            | Self::SerialTaken
+            | Self::PublicKeyTaken
+            | Self::RelocationOpen
+            | Self::RelocationDecided
+            | Self::LastKey
             | Self::ConsentMissing
             | Self::EnrolmentExpired
             | Self::EnrolmentOver
@@ -371,6 +427,14 @@ impl Rejected {
 
     pub(crate) const fn terminal() -> Self {
         Self::Unknown { what: "terminal", code: "terminal_unknown" }
+    }
+
+    pub(crate) const fn relocation() -> Self {
+        Self::Unknown { what: "move of a terminal", code: "relocation_unknown" }
+    }
+
+    pub(crate) const fn key() -> Self {
+        Self::Unknown { what: "key", code: "key_id_unknown" }
     }
 
     pub(crate) const fn payer() -> Self {

@@ -12,6 +12,7 @@ use crate::callers::TerminalCaller;
 use crate::engine::{Context, Engine, record};
 use crate::orders::payable;
 use crate::rejected::{Error, Rejected};
+use crate::terminals::working;
 
 /// How far an attempt is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -113,9 +114,7 @@ impl Engine {
             tx.ahead(|tx| tx.terminal(caller.terminal));
             tx.ahead(|tx| tx.order(order));
             let terminal = tx.terminal(caller.terminal)?.ok_or(Rejected::terminal())?;
-            if terminal.suspended {
-                return Err(Error::from(Rejected::TerminalSuspended));
-            }
+            working(&terminal)?;
             let found =
                 tx.order(order)?.filter(|row| row.terminal == caller.terminal).ok_or(Rejected::order())?;
             payable(&found, ctx.now)?;
@@ -127,7 +126,7 @@ impl Engine {
                 &id,
                 json!({ "event": "session_opened", "order": order }),
             )?;
-            Ok(())
+            Ok::<_, Error>(())
         })?;
         Ok(OpenedSession { id, nonce, expires_at })
     }

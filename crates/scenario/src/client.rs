@@ -11,6 +11,8 @@ use serde::de::DeserializeOwned;
 use ureq::Agent;
 use ureq::http::{Method, Request};
 
+use crate::DeviceKey;
+
 /// No call of the interface takes this long; one that does has hung.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often a call is repeated that a busy server sent away, and how long to wait before. It did nothing then.
@@ -24,7 +26,15 @@ const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 pub struct Client {
     agent: Agent,
     base_url: String,
-    key: Option<String>,
+    shows: Shows,
+}
+
+/// How a client says who it is.
+#[derive(Clone)]
+enum Shows {
+    Nothing,
+    Bearer(String),
+    Signature(DeviceKey),
 }
 
 /// Why a call gave nothing.
@@ -71,13 +81,19 @@ impl Client {
             .proxy(None)
             .max_redirects(0)
             .build();
-        Self { agent: config.new_agent(), base_url: base_url.into(), key: None }
+        Self { agent: config.new_agent(), base_url: base_url.into(), shows: Shows::Nothing }
     }
 
     /// The same client with a bearer key.
     #[must_use]
     pub fn with_key(&self, key: impl Into<String>) -> Self {
-        Self { key: Some(key.into()), ..self.clone() }
+        Self { shows: Shows::Bearer(key.into()), ..self.clone() }
+    }
+
+    /// The same client, signing every request.
+    #[must_use]
+    pub fn with_signature(&self, key: DeviceKey) -> Self {
+        Self { shows: Shows::Signature(key), ..self.clone() }
     }
 
     /// Where the server is.
@@ -89,7 +105,10 @@ impl Client {
     /// The bearer key, if there is one.
     #[must_use]
     pub fn key(&self) -> Option<&str> {
-        self.key.as_deref()
+        match &self.shows {
+            Shows::Bearer(key) => Some(key),
+            Shows::Nothing | Shows::Signature(_) => None,
+        }
     }
 
     /// Reads.
@@ -161,8 +180,16 @@ impl Client {
     fn try_send(&self, call: RawCall<'_>) -> anyhow::Result<Reply> {
         let method: Method = call.method.parse().context("not an HTTP method")?;
         let mut request = Request::builder().method(method).uri(format!("{}{}", self.base_url, call.path));
-        if let Some(key) = &self.key {
-            request = request.header("authorization", format!("Bearer {key}"));
+        match &self.shows {
+            Shows::Nothing => {}
+            Shows::Bearer(key) => request = request.header("authorization", format!("Bearer {key}")),
+            Shows::Signature(key) => {
+                let authority = self.base_url.split_once("://").map_or("", |(_, authority)| authority);
+                let RawCall { method, path, content_type: _, body } = call;
+                let signed = key.sign(&signing::Request { method, authority, target: path, body });
+                request =
+                    signed.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+            }
         }
         if let Some(content_type) = call.content_type {
             request = request.header("content-type", content_type);

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod client;
+mod device;
 mod pattern;
 mod people;
 mod play;
@@ -17,7 +18,8 @@ mod steps;
 mod world;
 
 pub use client::{CallError, Client, RawCall, Reply};
+pub use device::{Device, DeviceKey, activate, onboard};
 pub use people::{Authenticator, Member, PASSWORD, staff};
 pub use play::{Event, Played, Report, Settings, play};
 pub use server::{Server, Start, seed, verify};
-pub use world::Address;
+pub use world::{Address, Credential};

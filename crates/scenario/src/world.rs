@@ -16,7 +16,7 @@ use types::{
 
 use crate::play::Settings;
 use crate::server::{self, Server, Start};
-use crate::{CallError, Client, people};
+use crate::{CallError, Client, Device, DeviceKey, people};
 
 /// Somebody who can call the server that a story leaves running.
 pub struct Address {
@@ -24,8 +24,16 @@ pub struct Address {
     pub role: &'static str,
     /// Who.
     pub name: String,
-    /// The bearer key.
-    pub key: String,
+    /// What shows it.
+    pub credential: Credential,
+}
+
+/// How somebody shows who it is.
+pub enum Credential {
+    /// A bearer key.
+    Bearer(String),
+    /// A terminal's device, which signs.
+    Device(Device),
 }
 
 pub(crate) struct Shop {
@@ -34,7 +42,7 @@ pub(crate) struct Shop {
     pub(crate) merchant_id: MerchantId,
     pub(crate) merchant_key: String,
     pub(crate) terminal_id: TerminalId,
-    pub(crate) terminal_key: String,
+    pub(crate) terminal_key: DeviceKey,
 }
 
 pub(crate) struct Person {
@@ -213,22 +221,30 @@ impl<'a> World<'a> {
         let admin = self.server.iter().map(|(server, _)| Address {
             role: "admin",
             name: "the first administrator".to_owned(),
-            key: server.admin_key().to_owned(),
+            credential: Credential::Bearer(server.admin_key().to_owned()),
         });
         let staff = self.staff_key.iter().map(|key| Address {
             role: "staff",
             name: "the operator's staff".to_owned(),
-            key: key.clone(),
+            credential: Credential::Bearer(key.clone()),
         });
-        let shops =
-            self.shops.values().flat_map(|shop| {
-                [("merchant", &shop.merchant_key), ("terminal", &shop.terminal_key)]
-                    .map(|(role, key)| Address { role, name: shop.name.clone(), key: key.clone() })
-            });
+        let shops = self.shops.values().flat_map(|shop| {
+            [
+                ("merchant", Credential::Bearer(shop.merchant_key.clone())),
+                (
+                    "terminal",
+                    Credential::Device(Device {
+                        terminal_id: shop.terminal_id,
+                        key: shop.terminal_key.clone(),
+                    }),
+                ),
+            ]
+            .map(|(role, credential)| Address { role, name: shop.name.clone(), credential })
+        });
         let people = self.people.values().map(|person| Address {
             role: "payer",
             name: person.name.clone(),
-            key: person.device_key.clone(),
+            credential: Credential::Bearer(person.device_key.clone()),
         });
         admin.chain(staff).chain(shops).chain(people).collect()
     }
@@ -250,7 +266,7 @@ impl<'a> World<'a> {
     }
 
     pub(crate) fn terminal(&self, shop: &str) -> Result<Client> {
-        Ok(self.anybody()?.with_key(&self.shop(shop)?.terminal_key))
+        Ok(self.anybody()?.with_signature(self.shop(shop)?.terminal_key.clone()))
     }
 
     pub(crate) fn phone_of(&self, person: &str) -> Result<Client> {

@@ -22,6 +22,7 @@ mod reconcile;
 mod rotate;
 mod seed;
 mod serve;
+mod sign_request;
 mod verify;
 
 /// Face payments that know how sure they are.
@@ -45,6 +46,7 @@ enum Command {
     Reconcile(reconcile::Reconcile),
     RotateMasterKey(rotate::RotateMasterKey),
     Seed(seed::Seed),
+    SignRequest(sign_request::SignRequest),
     /// Print the OpenAPI document of the HTTP interface.
     Openapi,
     #[command(subcommand)]
@@ -141,6 +143,7 @@ impl Surety {
             Command::Reconcile(reconcile) => Ok(reconcile.run()),
             Command::RotateMasterKey(rotate) => rotate.run(),
             Command::Seed(seed) => seed.run(),
+            Command::SignRequest(request) => request.run(),
             Command::Openapi => {
                 say(&crate::http::openapi().to_pretty_json().context("writing the OpenAPI document")?)?;
                 Ok(ExitCode::SUCCESS)

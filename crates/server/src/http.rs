@@ -31,6 +31,7 @@ mod observe;
 mod problem;
 mod routes;
 mod run;
+mod signature;
 
 /// Longer than any use case takes; a request that runs out of it is answered, its transaction is not.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -54,8 +55,9 @@ struct App {
         title = "Surety",
         description = "Face payments that know how sure they are. Refusals are problem documents (RFC 9457) with a \
                        stable `code`. Any call may be answered with 429 `rate_limited` or 503 `busy`: nothing was \
-                       done, and `Retry-After` says in how many seconds to try again. Keys are bearer tokens of one role each: \
-                       staff, merchant, terminal, or a payer's own device.",
+                       done, and `Retry-After` says in how many seconds to try again. Keys are of one role each: \
+                       staff, merchant, terminal, or a payer's own device. Terminals, and merchants' systems that \
+                       wish, sign their requests (RFC 9421, Ed25519); others show a bearer key.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     modifiers(&BearerKey),
@@ -63,7 +65,7 @@ struct App {
         (name = "public", description = "Without a key."),
         (name = "payer", description = "With the key of a payer's own device."),
         (name = "merchant", description = "With a merchant's key."),
-        (name = "terminal", description = "With a terminal's key."),
+        (name = "terminal", description = "Signed with a terminal's key."),
         (name = "user", description = "With the login of a person of the operator or of a merchant."),
         (name = "staff", description = "With a key of the operator's staff."),
     )
@@ -75,6 +77,8 @@ fn routes() -> OpenApiRouter<App> {
         .merge(routes::system::routes())
         .merge(routes::payers::routes())
         .merge(routes::merchants::routes())
+        .merge(routes::merchant_keys::routes())
+        .merge(routes::terminals::routes())
         .merge(routes::payments::routes())
         .merge(routes::money::routes())
         .merge(routes::deliveries::routes())

@@ -23,6 +23,7 @@ mod payments;
 mod records;
 mod refunds;
 mod settlements;
+mod terminals;
 mod users;
 mod value;
 
@@ -35,7 +36,7 @@ pub use disputes::{DisputeRow, EvidenceRow};
 pub use erasing::{Erased, ErasedKind, ErasureReason, KeptCapture, TombstoneRow};
 pub use keys::{FirstValue, Holder};
 pub use logins::{AttemptsRow, BreakGlassRow, InvitationRow, SecretsRow, TotpRow};
-pub use merchants::{MerchantRow, TerminalRow, WebhookRow};
+pub use merchants::{MerchantRow, WebhookRow};
 pub use objects::Objects;
 pub use orders::{CaptureContent, CaptureRow, DecisionRow, OrderRow, OrderState, SessionRow};
 pub use outbox::{DeliveryRow, DeliveryState};
@@ -44,6 +45,7 @@ pub use payments::PaymentRow;
 pub use records::{AccessRow, EventRow};
 pub use refunds::RefundRow;
 pub use settlements::{DuePayment, SettlementRow, SettlementState};
+pub use terminals::{RelocationRow, RelocationState, StandRow, TerminalRow, TerminalState};
 pub use users::{Post, UserRow, UserState};
 
 #[cfg(test)]

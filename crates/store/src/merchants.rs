@@ -1,8 +1,8 @@
-//! Merchants and their terminals.
+//! Merchants.
 
 use anyhow::Result;
 use evidence::WrappedKey;
-use types::{GeoPoint, MerchantId, Place, TerminalId, Timestamp};
+use types::{MerchantId, Timestamp};
 
 use crate::Tx;
 use crate::value::{Row, Value, text};
@@ -35,23 +35,6 @@ pub struct WebhookRow {
     pub secret_sealed: Vec<u8>,
     /// What it is sealed under; none for a value of the first version, which carries its own.
     pub key: Option<WrappedKey>,
-}
-
-/// A registered device.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TerminalRow {
-    /// Its id.
-    pub id: TerminalId,
-    /// Whose it is.
-    pub merchant: MerchantId,
-    /// What the merchant calls it.
-    pub label: String,
-    /// Its installed address.
-    pub place: Place,
-    /// A suspended terminal takes no payments.
-    pub suspended: bool,
-    /// Since when.
-    pub created_at: Timestamp,
 }
 
 impl Tx<'_> {
@@ -108,42 +91,21 @@ impl Tx<'_> {
         self.first("SELECT * FROM merchants WHERE id = ?1", &[text(id)], read_merchant)
     }
 
+    /// The merchant, if there is one, which nobody else changes before this transaction ends: who holds it decides
+    /// about the merchant's keys.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn merchant_locked(&self, id: MerchantId) -> Result<Option<MerchantRow>> {
+        self.first_locked("SELECT * FROM merchants WHERE id = ?1", &[text(id)], read_merchant)
+    }
+
     /// Every merchant, oldest first.
     ///
     /// # Errors
     /// The database fails.
     pub fn merchants(&self) -> Result<Vec<MerchantRow>> {
         self.all("SELECT * FROM merchants ORDER BY created_at, id", &[], read_merchant)
-    }
-
-    /// Adds a terminal.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn insert_terminal(&self, row: &TerminalRow) -> Result<()> {
-        self.execute_one(
-            "INSERT INTO terminals (id, merchant_id, label, city, address, latitude, longitude, suspended, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            &[
-                text(row.id),
-                text(row.merchant),
-                row.label.as_str().into(),
-                row.place.city.as_str().into(),
-                row.place.address.as_str().into(),
-                row.place.point.latitude().into(),
-                row.place.point.longitude().into(),
-                row.suspended.into(),
-                row.created_at.into(),
-            ],
-        )
-    }
-
-    /// The terminal, if there is one.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn terminal(&self, id: TerminalId) -> Result<Option<TerminalRow>> {
-        self.first("SELECT * FROM terminals WHERE id = ?1", &[text(id)], read_terminal)
     }
 }
 
@@ -169,18 +131,6 @@ fn read_merchant(row: &Row<'_>) -> Result<MerchantRow> {
         settle_after_days: row.count("settle_after_days")?,
         fee_bps: row.count("fee_bps")?,
         webhook,
-        created_at: row.time("created_at")?,
-    })
-}
-
-fn read_terminal(row: &Row<'_>) -> Result<TerminalRow> {
-    let point: GeoPoint = row.point("latitude", "longitude")?;
-    Ok(TerminalRow {
-        id: row.parse("id")?,
-        merchant: row.parse("merchant_id")?,
-        label: row.string("label")?,
-        place: Place { city: row.string("city")?, address: row.string("address")?, point },
-        suspended: row.boolean("suspended")?,
         created_at: row.time("created_at")?,
     })
 }

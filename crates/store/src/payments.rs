@@ -240,7 +240,8 @@ impl Tx<'_> {
         since: Timestamp,
         until: Timestamp,
     ) -> Result<u32> {
-        let sql = "SELECT count(*) AS n FROM payments p JOIN terminals t ON t.id = p.terminal_id
+        let sql = "SELECT count(*) AS n FROM payments p JOIN terminal_places t ON t.terminal_id = p.terminal_id
+               AND t.from_at <= p.at AND (t.until_at IS NULL OR p.at < t.until_at)
              WHERE p.payer_id = ?1 AND t.city = ?2 AND p.at >= ?3 AND p.at < ?4 AND p.state IN ('authorised', 'captured', 'settled')
                AND NOT EXISTS (SELECT 1 FROM disputes d WHERE d.payment_id = p.id)";
         let city = terminal.place.city.as_str();
@@ -267,7 +268,8 @@ impl Tx<'_> {
                     sum(CASE WHEN p.terminal_id = ?1 THEN 1 ELSE 0 END) AS here,
                     sum(CASE WHEN p.terminal_id <> ?1 AND p.merchant_id = ?2 THEN 1 ELSE 0 END) AS shop,
                     sum(CASE WHEN p.merchant_id <> ?2 THEN 1 ELSE 0 END) AS town
-             FROM payments p JOIN terminals t ON t.id = p.terminal_id
+             FROM payments p JOIN terminal_places t ON t.terminal_id = p.terminal_id
+               AND t.from_at <= p.at AND (t.until_at IS NULL OR p.at < t.until_at)
              WHERE t.city = ?3 AND p.at >= ?4 AND p.at < ?5 AND p.state IN ('authorised', 'captured', 'settled')
                AND NOT EXISTS (SELECT 1 FROM disputes d WHERE d.payment_id = p.id)
              GROUP BY p.payer_id) AS seen
@@ -295,7 +297,8 @@ impl Tx<'_> {
         at: Timestamp,
     ) -> Result<Option<(Timestamp, GeoPoint)>> {
         self.first(
-            "SELECT p.at, t.latitude, t.longitude FROM payments p JOIN terminals t ON t.id = p.terminal_id
+            "SELECT p.at, t.latitude, t.longitude FROM payments p JOIN terminal_places t ON t.terminal_id = p.terminal_id
+               AND t.from_at <= p.at AND (t.until_at IS NULL OR p.at < t.until_at)
              WHERE p.payer_id = ?1 AND p.id <> ?2 AND NOT EXISTS (SELECT 1 FROM disputes d WHERE d.payment_id = p.id)
              ORDER BY abs(p.at - ?3) LIMIT 1",
             &[text(payer), text(except), at.into()],

@@ -93,6 +93,16 @@ impl Tx<'_> {
         Ok(inserted == 1)
     }
 
+    /// Has the merchant somebody who can log in and may do everything?
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn has_active_owner(&self, merchant: MerchantId) -> Result<bool> {
+        let sql =
+            "SELECT count(*) AS n FROM users WHERE merchant_id = ?1 AND state = 'active' AND roles = ?2";
+        Ok(self.number(sql, &[text(merchant), json(&[MerchantRole::Owner])?])? != 0)
+    }
+
     /// The user, if there is one.
     ///
     /// # Errors

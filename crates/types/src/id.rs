@@ -104,6 +104,8 @@ ids! {
     MerchantId = "mer";
     /// A registered device at an installed address.
     TerminalId = "term";
+    /// A terminal's move to another place: proposed, then approved or rejected.
+    RelocationId = "rel";
     /// What a merchant wants paid.
     OrderId = "ord";
     /// One attempt to pay an order with a face: nonce, capture, step-ups, outcome.

@@ -17,9 +17,7 @@ mod template;
 pub use amount::{Amount, AmountError, Currency};
 pub use digest::{Digest, DigestError};
 pub use id::{
-    AlertId, BreakGlassId, CaptureId, ConfirmationId, ConsentId, DeliveryId, DisputeId, EnrolmentId, EventId,
-    IdError, KeyId, MerchantId, MessageId, OrderId, PayerId, PaymentId, RefundId, SessionId, SettlementId,
-    TemplateId, TerminalId, TombstoneId, TransferId, UserId,
+    AlertId, BreakGlassId, CaptureId, ConfirmationId, ConsentId, DeliveryId, DisputeId, EnrolmentId, EventId, IdError, KeyId, MerchantId, MessageId, OrderId, PayerId, PaymentId, RefundId, RelocationId, SessionId, SettlementId, TemplateId, TerminalId, TombstoneId, TransferId, UserId,
 };
 pub use jiff::{SignedDuration, Timestamp};
 pub use phone::{LastFour, PhoneError, PhoneNumber};

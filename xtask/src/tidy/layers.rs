@@ -20,6 +20,8 @@ pub(crate) const TABLE: &[(&str, &[&str])] = &[
     ("disputes", &["types"]),
     ("evidence", &["types"]),
     ("api", &["types"]),
+    // Signed requests, for whoever sends and whoever checks them.
+    ("signing", &["types"]),
     // The data of the pure crates, to keep it.
     ("store", &["types", "identity", "risk", "ledger", "payments", "disputes", "evidence"]),
     (
@@ -32,9 +34,9 @@ pub(crate) const TABLE: &[(&str, &[&str])] = &[
     // A private PostgreSQL server, for tests and benchmarks.
     ("pgserver", &[]),
     // Plays stories over HTTP, like any other client.
-    ("scenario", &["types", "api"]),
+    ("scenario", &["types", "api", "signing"]),
     // `store`, `face` and `identity` only to open them and hand them to the engine.
-    ("server", &["types", "api", "engine", "scenario", "store", "face", "identity", "pgserver"]),
+    ("server", &["types", "api", "signing", "engine", "scenario", "store", "face", "identity", "pgserver"]),
     ("xtask", &[]),
 ];
 

@@ -1,13 +1,13 @@
 //! The operator's side: starting, rules, shops, the reserve, the books.
 
 use anyhow::{Result, bail};
-use api::{Funding, NewMerchant, NewMerchantReply, NewTerminal, NewTerminalReply};
+use api::{Funding, NewMerchant, NewMerchantReply, NewTerminal};
 use types::{Amount, GeoPoint, Place};
 
 use super::tell;
 use crate::pattern::{Args, Row, say, say_all};
-use crate::server;
 use crate::world::{Shop, World};
+use crate::{onboard, server};
 
 /// The rules a platform starts with.
 const FIRST_RULES: &str = "default.toml";
@@ -56,9 +56,8 @@ pub(super) fn shops(world: &mut World<'_>, args: &Args<'_>) -> Result<Vec<String
         let city = place.city.clone();
         let merchant: NewMerchantReply =
             staff.post("/v1/merchants", &NewMerchant { name: name.clone(), city: city.clone() })?;
-        let path = format!("/v1/merchants/{}/terminals", merchant.merchant_id);
-        let terminal: NewTerminalReply =
-            staff.post(&path, &NewTerminal { label: "till 1".to_owned(), place })?;
+        let terminal =
+            onboard(&staff, merchant.merchant_id, &NewTerminal { label: "till 1".to_owned(), place })?;
         told.push(format!("{name} in {city}, with terminal {}", terminal.terminal_id));
         world.add_shop(Shop {
             name,
@@ -66,7 +65,7 @@ pub(super) fn shops(world: &mut World<'_>, args: &Args<'_>) -> Result<Vec<String
             merchant_id: merchant.merchant_id,
             merchant_key: merchant.api_key,
             terminal_id: terminal.terminal_id,
-            terminal_key: terminal.api_key,
+            terminal_key: terminal.key,
         });
     }
     Ok(told)

@@ -12,6 +12,7 @@ use crate::clock;
 mod figures;
 mod ledger;
 mod pay;
+mod terminal;
 
 /// Measure, and say what was measured.
 #[derive(Subcommand)]

@@ -1,13 +1,15 @@
 //! `surety demo`.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use scenario::{Event, Report, Settings, play};
+use scenario::{Address, Credential, Device, Event, Report, Settings, play};
 
 use super::{complain, say};
 
@@ -115,8 +117,7 @@ fn summarise(report: &Report) -> Result<()> {
 fn stay(report: Report, folder: &Path) -> Result<()> {
     let Some(server) = report.server else { return Ok(()) };
     let keys = folder.join("keys.txt");
-    let lines: Vec<String> =
-        report.addresses.iter().map(|a| format!("{:<10}{:<24}{}", a.role, a.name, a.key)).collect();
+    let lines: Vec<String> = report.addresses.iter().map(|who| line(who, folder)).collect::<Result<_>>()?;
     fs::write(&keys, lines.join("\n")).with_context(|| format!("writing {}", keys.display()))?;
     let url = server.base_url().to_owned();
     say(&format!("\nThe server of the last scenario stays at {url}"))?;
@@ -124,6 +125,43 @@ fn stay(report: Report, folder: &Path) -> Result<()> {
     say(&format!("  how it is        {url}/health and {url}/metrics"))?;
     say(&format!("  its data         {}", server.data().display()))?;
     say(&format!("  everybody's keys {}", keys.display()))?;
+    let terminal = report.addresses.iter().find_map(|who| match &who.credential {
+        Credential::Device(device) => Some((pem_file(folder, &who.name), device)),
+        Credential::Bearer(_) => None,
+    });
+    if let Some((pem, device)) = terminal {
+        let id = device.key.id.map(|id| id.to_string()).unwrap_or_default();
+        say("A terminal signs what it sends; this prints how one asks who it is:")?;
+        let program = std::env::current_exe().context("finding the surety program")?;
+        say(&format!("  eval curl $({} sign-request --key '{}' \\", program.display(), pem.display()))?;
+        say(&format!("      --key-id {id} GET {url}/v1/terminals/{})", device.terminal_id))?;
+    }
     say("Ctrl-C stops it.")?;
     server.leave_running()
+}
+
+/// How somebody shows who it is: a bearer key, or the file with a terminal's private key and the id it has.
+fn line(who: &Address, folder: &Path) -> Result<String> {
+    let shown = match &who.credential {
+        Credential::Bearer(key) => key.clone(),
+        Credential::Device(Device { terminal_id: _, key }) => {
+            let pem = pem_file(folder, &who.name);
+            write_secret(&pem, &key.private.to_pem())?;
+            let id = key.id.map(|id| id.to_string()).unwrap_or_default();
+            format!("{id} signs with {}", pem.display())
+        }
+    };
+    Ok(format!("{:<10}{:<24}{shown}", who.role, who.name))
+}
+
+fn pem_file(folder: &Path, name: &str) -> PathBuf {
+    let name: String = name.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
+    folder.join(format!("terminal-{}.pem", name.to_lowercase()))
+}
+
+/// Readable by nobody else.
+fn write_secret(path: &Path, text: &str) -> Result<()> {
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let mut file = file.with_context(|| format!("creating {}", path.display()))?;
+    file.write_all(text.as_bytes()).with_context(|| format!("writing {}", path.display()))
 }

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::BODY_TIMEOUT;
 use super::problem::Problem;
+use super::signature;
 
 /// Most bytes of a body without pictures.
 pub(crate) const PLAIN_BYTES_MAX: usize = 64 * 1024;
@@ -103,6 +104,7 @@ async fn read<T: DeserializeOwned>(request: Request, bytes_max: usize) -> Result
         return Err(too_large(bytes_max));
     }
     let bytes = bytes(body, bytes_max).await?;
+    signature::check_body(&parts, &bytes)?;
     if bytes.is_empty() {
         return Err(Problem::new(StatusCode::BAD_REQUEST, "body_missing", "send a JSON body"));
     }

@@ -1,4 +1,4 @@
-//! Who a request speaks for: a bearer key, or a browser's cookie.
+//! Who a request speaks for: a signature, a bearer key, or a browser's cookie.
 //!
 //! A cookie goes with every request a browser makes, whichever page asks for it. So a change needs a second proof that
 //! our own page asks: the header `X-CSRF-Token`, which another site can neither read nor guess (OWASP's cheat sheet on
@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 use super::App;
 use super::problem::Problem;
 use super::run::run;
+use super::signature;
 
 /// Carries the second proof of a change that a cookie speaks for.
 pub(crate) const CSRF_HEADER: &str = "x-csrf-token";
@@ -49,7 +50,17 @@ pub(crate) struct Terminal(pub(crate) TerminalCaller);
 /// A payer's own device.
 pub(crate) struct Payer(pub(crate) OwnDevice);
 
-async fn caller(parts: &Parts, app: &App, jars: &'static [Jar]) -> Result<Caller, Problem> {
+async fn caller(parts: &mut Parts, app: &App, jars: &'static [Jar]) -> Result<Caller, Problem> {
+    if let Some(claim) = signature::claim(parts)? {
+        if bearer(&parts.headers).is_some() {
+            return Err(Problem::new(
+                StatusCode::UNAUTHORIZED,
+                "key_ambiguous",
+                "send a signature or a bearer key, not both",
+            ));
+        }
+        return signature::signer(parts, app, claim).await;
+    }
     let (secret, shown) = shown(parts, app, jars)?;
     let key = Zeroizing::clone(&secret);
     let found = run(app, move |engine, ctx| engine.authenticate(ctx.now, &secret, shown)).await;
@@ -93,7 +104,7 @@ fn missing() -> Problem {
     Problem::new(
         StatusCode::UNAUTHORIZED,
         "key_missing",
-        "send a key, in the header Authorization: Bearer KEY, or log in",
+        "send a key, in the header Authorization: Bearer KEY, sign the request, or log in",
     )
 }
 

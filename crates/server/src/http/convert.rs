@@ -11,6 +11,7 @@ use super::problem::Problem;
 
 pub(crate) mod money;
 pub(crate) mod people;
+pub(crate) mod terminals;
 
 pub(crate) const fn language(language: api::Language) -> Language {
     match language {

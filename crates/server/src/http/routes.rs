@@ -7,12 +7,14 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 pub(crate) mod deliveries;
 pub(crate) mod disputes;
 pub(crate) mod logins;
+pub(crate) mod merchant_keys;
 pub(crate) mod merchants;
 pub(crate) mod money;
 pub(crate) mod oidc;
 pub(crate) mod payers;
 pub(crate) mod payments;
 pub(crate) mod system;
+pub(crate) mod terminals;
 pub(crate) mod users;
 
 /// The one way to show a key.

@@ -21,6 +21,7 @@ pub(super) fn run(engine: &Engine, stop: &Stop) {
         }
         done("ending authorisations", expire(engine));
         done("forgetting erased faces", forget(engine));
+        done("forgetting nonces", forget_nonces(engine));
         done("measuring the outbox", measure(engine));
         stop.wait(ROUND);
     }
@@ -63,6 +64,11 @@ fn forget(engine: &Engine) -> Result<()> {
         tracing::info!(gone, "faces that were erased elsewhere left the gallery");
     }
     engine.forget_old_logins(clock::now())?;
+    Ok(())
+}
+
+fn forget_nonces(engine: &Engine) -> Result<()> {
+    engine.forget_nonces(clock::now())?;
     Ok(())
 }
 

@@ -7,13 +7,11 @@ use std::sync::Arc;
 use std::thread;
 
 use api::{
-    BreakGlassView, ConfirmEnrolment, Consent, ConsentText, EnrolmentView, Funding, Language, MessageList,
-    NewBreakGlass, NewEnrolment, NewMerchant, NewMerchantReply, NewPayer, NewPayerReply, NewTerminal,
-    NewTerminalReply, Terms, Webhook, WebhookReply,
+    BreakGlassView, ConfirmEnrolment, Consent, ConsentText, EnrolmentView, Funding, Language, MessageList, NewBreakGlass, NewEnrolment, NewMerchant, NewMerchantReply, NewPayer, NewPayerReply, NewTerminal, Terms, Webhook, WebhookReply,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use scenario::{Client, RawCall, Reply};
+use scenario::{Client, DeviceKey, RawCall, Reply, onboard};
 use serde::Serialize;
 use tempfile::TempDir;
 use types::{
@@ -42,7 +40,7 @@ pub(crate) struct Till {
     pub(crate) merchant_id: MerchantId,
     pub(crate) merchant_key: String,
     pub(crate) terminal_id: TerminalId,
-    pub(crate) terminal_key: String,
+    pub(crate) terminal_key: DeviceKey,
     /// What the till's camera sees.
     pub(crate) frames: Arc<Vec<String>>,
 }
@@ -147,8 +145,7 @@ fn build_till(anybody: &Client, staff: &Client, receiver: &Receiver, number: usi
     let shop = NewMerchant { name: format!("Shop {number}"), city: "Hangzhou".to_owned() };
     let shop: NewMerchantReply = staff.post("/v1/merchants", &shop).unwrap();
     let till = NewTerminal { label: "till".to_owned(), place: place.clone() };
-    let path = format!("/v1/merchants/{}/terminals", shop.merchant_id);
-    let till: NewTerminalReply = staff.post(&path, &till).unwrap();
+    let till = onboard(staff, shop.merchant_id, &till).unwrap();
     let path = format!("/v1/merchants/{}", shop.merchant_id);
     let terms = put(staff, &format!("{path}/terms"), &Terms { settle_after_days: 1, fee_bps: 60 });
     assert_eq!(terms.status, 204, "{}", terms.body);
@@ -176,7 +173,7 @@ fn build_till(anybody: &Client, staff: &Client, receiver: &Receiver, number: usi
         merchant_id: shop.merchant_id,
         merchant_key: shop.api_key,
         terminal_id: till.terminal_id,
-        terminal_key: till.api_key,
+        terminal_key: till.key,
         frames: Arc::new(vec![picture(number, "studio_posture")]),
     }
 }

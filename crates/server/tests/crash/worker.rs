@@ -47,7 +47,7 @@ impl Keys {
         Self {
             staff: server.staff(),
             merchant: anybody.with_key(&till.merchant_key),
-            terminal: anybody.with_key(&till.terminal_key),
+            terminal: anybody.with_signature(till.terminal_key.clone()),
             payer: anybody.with_key(&till.payer_key),
         }
     }

@@ -320,6 +320,9 @@ fn nonsense() -> Vec<Nonsense> {
         json!({ "city": "Nowhere", "address": "no road", "point": point })
     });
     let ids = || vec![json!(""), json!("tr_1"), json!("tr_0192F0C1AAAA7AAAAAAAAAAAAAAAAAAA"), json!("pay_0")];
+    // The last is a point of small order.
+    let public_keys =
+        ["", "x", "AAAA", "/+8=", "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="].map(|key| json!(key));
     let too_large =
         vec![json!({ "minor": i64::MAX, "currency": "CNY" }), json!({ "minor": 1, "currency": "EUR" })];
     vec![
@@ -331,6 +334,18 @@ fn nonsense() -> Vec<Nonsense> {
         ("POST /v1/merchants", "/name", names()),
         ("POST /v1/merchants", "/city", names()),
         ("POST /v1/merchants/{}/terminals", "/label", names()),
+        ("POST /v1/merchants/{}/terminals", "/place", points.to_vec()),
+        ("POST /v1/terminals/{}/relocations", "/place", points.to_vec()),
+        ("POST /v1/terminals/{}/relocations", "/reason", vec![json!(" "), long(201)]),
+        ("POST /v1/terminals/{}/suspend", "/reason", vec![json!(""), long(201)]),
+        ("POST /v1/terminals/{}/revoke", "/reason", vec![json!(""), long(201)]),
+        ("POST /v1/terminal-activations", "/public_key", public_keys.to_vec()),
+        ("POST /v1/merchant/keys", "/public_key", public_keys.to_vec()),
+        ("POST /v1/merchant/keys", "/label", names()),
+        ("POST /v1/merchant/keys", "/rights", vec![json!([]), json!(["everything"])]),
+        ("POST /v1/merchant/keys", "/expires_in_days", vec![json!(0), json!(3_651), json!(u32::MAX)]),
+        ("POST /v1/merchant/keys/{}/rotate", "/overlap_hours", vec![json!(169), json!(u32::MAX)]),
+        ("POST /v1/merchants/{}/keys", "/reason", vec![json!(""), long(201)]),
         ("POST /v1/reserve/fundings", "/amount", amounts()),
         ("POST /v1/reserve/fundings", "/transfer_id", ids()),
         ("POST /v1/payers/{}/top-ups", "/amount", amounts()),

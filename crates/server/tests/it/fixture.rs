@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 
 use api::{
     Capture, Check, ConfirmEnrolment, Consent, ConsentText, DisputeView, EnrolmentView, Funding, Language,
-    LoginView, MessageList, NewEnrolment, NewMerchant, NewMerchantReply, NewOrder, NewPayer, NewPayerReply,
-    NewSession, NewSessionReply, NewTerminal, NewTerminalReply, NotMe, OrderView, SessionView, Stage, StepUp,
+    LoginView, MessageList, NewEnrolment, NewMerchant, NewMerchantReply, NewOrder, NewPayer, NewPayerReply, NewSession, NewSessionReply, NewTerminal, NotMe, OrderView, SessionView, Stage, StepUp,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use scenario::{CallError, Client, Server, Start};
+use scenario::{CallError, Client, Server, Start, onboard};
 use tempfile::TempDir;
 use types::{
     Amount, Currency, DisputeId, EnrolmentId, GeoPoint, MerchantId, OrderId, PayerId, PaymentId, Place,
@@ -157,10 +156,9 @@ impl Fixture {
         let shop = NewMerchant { name: "Lantern Deli".to_owned(), city: "Hangzhou".to_owned() };
         let shop: NewMerchantReply = staff.post("/v1/merchants", &shop).unwrap();
         let till = NewTerminal { label: "till 1".to_owned(), place: home() };
-        let till: NewTerminalReply =
-            staff.post(&format!("/v1/merchants/{}/terminals", shop.merchant_id), &till).unwrap();
+        let till = onboard(&staff, shop.merchant_id, &till).unwrap();
         let person: NewPayerReply = anybody.post("/v1/payers", &new_payer(PHONE)).unwrap();
-        let (merchant, terminal) = (anybody.with_key(&shop.api_key), anybody.with_key(&till.api_key));
+        let (merchant, terminal) = (anybody.with_key(&shop.api_key), anybody.with_signature(till.key));
         let payer = anybody.with_key(&person.device_key);
         fund(&staff, person.payer_id, setup.reserve_fen, 50_000);
 

@@ -15,11 +15,11 @@ use std::time::Duration;
 
 use api::{
     CaptureMode, CapturePayment, DisputeView, MerchantBalances, MerchantPaymentView, MessageList,
-    NewMerchant, NewMerchantReply, NewOrder, NewPayerReply, NewRefund, NewTerminal, NewTerminalReply, NotMe,
-    OrderView, PayerView, Payout, RefundView, ReverseNumber, ReverseNumberReply, SettlementList,
-    SettlementView, Stage, Terms,
+    NewMerchant, NewMerchantReply, NewOrder, NewPayerReply, NewRefund, NewTerminal, NotMe, OrderView,
+    PayerView, Payout, RefundView, ReverseNumber, ReverseNumberReply, SettlementList, SettlementView, Stage,
+    Terms,
 };
-use scenario::{CallError, Client, Server, Start};
+use scenario::{CallError, Client, Device, Server, Start, onboard};
 use tempfile::TempDir;
 use types::{Amount, MerchantId, OrderId, PaymentId, SettlementId, TerminalId};
 
@@ -46,7 +46,8 @@ pub(crate) struct Shop {
     pub(crate) payer: Client,
     pub(crate) merchant_id: MerchantId,
     pub(crate) terminal_id: TerminalId,
-    keys: [String; 4],
+    keys: [String; 3],
+    pub(crate) till: Device,
 }
 
 impl Shop {
@@ -81,16 +82,16 @@ impl Shop {
         let anybody = server.client();
         let admin = anybody.with_key(server.admin_key());
         let staff = somebody(&admin, "li.na");
-        let (merchant_id, terminal_id, api_key, till_key) = open_shop(&staff, "Lantern Deli");
+        let (merchant_id, api_key, till) = open_shop(&staff, "Lantern Deli");
         let person: NewPayerReply = anybody.post("/v1/payers", &new_payer(PHONE)).unwrap();
         let payer = anybody.with_key(&person.device_key);
         fund(&staff, person.payer_id, reserve_fen, PURSE);
         enrol(&payer, true);
-        let keys = [staff.key().unwrap().to_owned(), api_key, till_key, person.device_key];
-        let [_, api_key, till_key, _] = &keys;
+        let keys = [staff.key().unwrap().to_owned(), api_key, person.device_key];
+        let [_, api_key, _] = &keys;
         Self {
             merchant: anybody.with_key(api_key),
-            terminal: anybody.with_key(till_key),
+            terminal: anybody.with_signature(till.key.clone()),
             server: Some(server),
             start,
             folder,
@@ -98,8 +99,9 @@ impl Shop {
             staff,
             payer,
             merchant_id,
-            terminal_id,
+            terminal_id: till.terminal_id,
             keys,
+            till,
         }
     }
 
@@ -112,15 +114,16 @@ impl Shop {
         drop(self.server.take());
         let server = Server::start(&self.start).unwrap();
         let clients = self.keys.each_ref().map(|key| server.client().with_key(key));
-        [self.staff, self.merchant, self.terminal, self.payer] = clients;
+        [self.staff, self.merchant, self.payer] = clients;
+        self.terminal = server.client().with_signature(self.till.key.clone());
         self.admin = server.client().with_key(server.admin_key());
         self.server = Some(server);
     }
 
     /// Another shop: its merchant's key and its terminal.
     pub(crate) fn another(&self, name: &str) -> (Client, TerminalId) {
-        let (_, terminal, key, _) = open_shop(&self.staff, name);
-        (self.staff.with_key(key), terminal)
+        let (_, key, till) = open_shop(&self.staff, name);
+        (self.staff.with_key(key), till.terminal_id)
     }
 
     // Paying.
@@ -257,13 +260,12 @@ impl Shop {
     }
 }
 
-fn open_shop(staff: &Client, name: &str) -> (MerchantId, TerminalId, String, String) {
+fn open_shop(staff: &Client, name: &str) -> (MerchantId, String, Device) {
     let shop = NewMerchant { name: name.to_owned(), city: "Hangzhou".to_owned() };
     let shop: NewMerchantReply = staff.post("/v1/merchants", &shop).unwrap();
     let till = NewTerminal { label: "till 1".to_owned(), place: home() };
-    let till: NewTerminalReply =
-        staff.post(&format!("/v1/merchants/{}/terminals", shop.merchant_id), &till).unwrap();
-    (shop.merchant_id, till.terminal_id, shop.api_key, till.api_key)
+    let till = onboard(staff, shop.merchant_id, &till).unwrap();
+    (shop.merchant_id, shop.api_key, till)
 }
 
 pub(crate) fn new_refund(number: &str, amount: Amount) -> NewRefund {

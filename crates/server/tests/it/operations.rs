@@ -4,6 +4,9 @@ use serde_json::{Value, json};
 
 use crate::fixture::{Fixture, capture, home, new_order, new_payer, transfer, yuan};
 
+/// Of the vectors of RFC 8032; nobody signs with it here.
+const PUBLIC_KEY: &str = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Admin,
@@ -71,8 +74,9 @@ fn existing(fixture: &Fixture, folder: &str) -> String {
         "enrolments" => fixture.enrolment_id.to_string(),
         "payments" => fixture.payment_id.to_string(),
         "disputes" => fixture.dispute_id.to_string(),
+        "terminals" => fixture.terminal_id.to_string(),
         // No question was put to the payer's device, nothing was settled, no webhook is set: well-formed ids of none.
-        "confirmations" | "settlements" | "deliveries" | "break-glass" => unknown(folder),
+        "confirmations" | "settlements" | "deliveries" | "break-glass" | "relocations" | "keys" => unknown(folder),
         other => panic!("whose ids stand in /{other}/?"),
     }
 }
@@ -92,6 +96,9 @@ pub(crate) fn unknown(folder: &str) -> String {
         "deliveries" => "dlv",
         "users" => "usr",
         "break-glass" => "brg",
+        "terminals" => "term",
+        "relocations" => "rel",
+        "keys" => "key",
         other => panic!("whose ids stand in /{other}/?"),
     };
     format!("{prefix}_0192f0c1aaaa7aaaaaaaaaaaaaaaaaaa")
@@ -122,6 +129,8 @@ pub(crate) fn all(fixture: &Fixture) -> Vec<Operation> {
     operations.extend(shop(fixture));
     operations.extend(shop_money());
     operations.extend(payer(fixture));
+    operations.extend(terminals());
+    operations.extend(keys());
     operations
 }
 
@@ -139,7 +148,6 @@ fn staff() -> Vec<Operation> {
     let funding = json!({ "transfer_id": transfer(77), "amount": yuan(100) });
     vec![
         post("/v1/merchants", STAFF, json!({ "name": "Panda Toys", "city": "Chengdu" })),
-        post("/v1/merchants/{}/terminals", STAFF, json!({ "label": "till 2", "place": home() })),
         post("/v1/reserve/fundings", STAFF, funding.clone()),
         get("/v1/reserve", STAFF),
         post("/v1/payers/{}/top-ups", STAFF, funding),
@@ -207,6 +215,52 @@ fn logins() -> Vec<Operation> {
         get("/v1/oidc/start", &[]),
         get("/v1/oidc/callback?state=x", &[]),
         post("/v1/oidc/code", &[], json!({ "totp": "000000" })),
+    ]
+}
+
+/// Terminals: what staff does, and what a merchant may do about its own.
+fn terminals() -> Vec<Operation> {
+    const STAFF: &[Role] = &[Role::Staff];
+    const BOTH: &[Role] = &[Role::Staff, Role::Merchant];
+    let reason = json!({ "reason": "because" });
+    let activation = json!({ "code": "123-456", "public_key": PUBLIC_KEY, "serial": "SN 1" });
+    vec![
+        post("/v1/terminal-activations", &[], activation),
+        post("/v1/merchants/{}/terminals", BOTH, json!({ "label": "till 2", "place": home() })),
+        get("/v1/merchants/{}/terminals", BOTH),
+        get("/v1/terminals/{}", &[Role::Staff, Role::Merchant, Role::Terminal]),
+        post_empty("/v1/terminals/{}/onboarding-codes", BOTH),
+        post("/v1/terminals/{}/suspend", BOTH, reason.clone()),
+        post("/v1/terminals/{}/resume", STAFF, reason.clone()),
+        post("/v1/terminals/{}/revoke", STAFF, reason),
+        post("/v1/terminals/{}/relocations", BOTH, json!({ "place": home(), "reason": "a larger shop" })),
+        post_empty("/v1/relocations/{}/approve", STAFF),
+        post_empty("/v1/relocations/{}/reject", STAFF),
+    ]
+}
+
+/// A merchant's keys.
+fn keys() -> Vec<Operation> {
+    const MERCHANT: &[Role] = &[Role::Merchant];
+    let key = json!({
+        "label": "till", "rights": ["orders"], "public_key": PUBLIC_KEY, "expires_in_days": 30,
+    });
+    let rotation = json!({ "overlap_hours": 1, "public_key": PUBLIC_KEY });
+    vec![
+        Operation {
+            optional: &["public_key", "expires_in_days"],
+            ..post("/v1/merchant/keys", MERCHANT, key)
+        },
+        get("/v1/merchant/keys", MERCHANT),
+        Operation { optional: &["public_key"], ..post("/v1/merchant/keys/{}/rotate", MERCHANT, rotation) },
+        Operation {
+            method: "DELETE",
+            path: "/v1/merchant/keys/{}",
+            roles: MERCHANT,
+            body: None,
+            optional: &[],
+        },
+        post("/v1/merchants/{}/keys", &[Role::Staff], json!({ "reason": "all keys were lost" })),
     ]
 }
 

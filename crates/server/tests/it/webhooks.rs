@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use api::{
     CaptureMode, DeliveryList, DeliveryState, DeliveryView, DisputeView, MessageList, NewMerchant,
-    NewMerchantReply, NewOrder, NewRefund, NewSession, NewSessionReply, NewTerminal, NewTerminalReply, NotMe,
-    OrderView, RefundView, SettlementList, WebhookReply,
+    NewMerchantReply, NewOrder, NewRefund, NewSession, NewSessionReply, NewTerminal, NotMe, OrderView,
+    RefundView, SettlementList, WebhookReply,
 };
-use scenario::{Client, RawCall, Server, Start};
+use scenario::{Client, Device, RawCall, Server, Start, onboard};
 use serde_json::{Value, json};
 use types::{MerchantId, PaymentId};
 
@@ -261,9 +261,9 @@ fn a_receiver_that_hangs_holds_up_nobody_else() {
     let brisk = Receiver::willing();
     hook(&fixture.staff, other.merchant_id, &brisk.url());
     let merchant = fixture.anybody.with_key(&other.api_key);
-    let attempt =
-        attempt(&merchant, &fixture.anybody.with_key(&terminal.api_key), terminal.terminal_id, "first");
-    let payment = pay(&fixture.anybody.with_key(&terminal.api_key), &attempt);
+    let till = fixture.anybody.with_signature(terminal.key);
+    let attempt = attempt(&merchant, &till, terminal.terminal_id, "first");
+    let payment = pay(&till, &attempt);
     brisk.wait_for(1);
 
     hook(&fixture.staff, fixture.merchant_id, &hanging.url());
@@ -391,10 +391,10 @@ fn messages_to_payers_reach_the_push_gateway() {
     assert_eq!((first.delivery_id, first.last_error.as_deref()), (sent[0].delivery_id, Some("no address")));
 }
 
-fn second_shop(fixture: &Fixture) -> (NewMerchantReply, NewTerminalReply) {
+fn second_shop(fixture: &Fixture) -> (NewMerchantReply, Device) {
     let shop = NewMerchant { name: "Panda Toys".to_owned(), city: "Hangzhou".to_owned() };
     let shop: NewMerchantReply = fixture.staff.post("/v1/merchants", &shop).unwrap();
     let till = NewTerminal { label: "till 1".to_owned(), place: home() };
-    let path = format!("/v1/merchants/{}/terminals", shop.merchant_id);
-    (shop, fixture.staff.post(&path, &till).unwrap())
+    let till = onboard(&fixture.staff, shop.merchant_id, &till).unwrap();
+    (shop, till)
 }

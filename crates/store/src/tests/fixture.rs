@@ -16,7 +16,7 @@ use crate::{
     CredentialKind, CredentialRow, DecisionRow, DeliveryRow, DeliveryState, DisputeRow, EnrolmentRow,
     EnrolmentState, EventRow, EvidenceRow, FaceState, Language, MerchantRow, MessageRow, OrderRow,
     OrderState, PayerRow, PaymentRow, Post, RefundRow, Scope, SessionRow, SettlementRow, SettlementState,
-    TerminalRow, TraceRow, Tx, UserRow, UserState, WebhookRow,
+    TerminalRow, TerminalState, TraceRow, Tx, UserRow, UserState, WebhookRow,
 };
 
 /// A moment, with microseconds.
@@ -91,8 +91,10 @@ pub(super) fn terminal(n: u128, merchant: u128, city: &str) -> TerminalRow {
         merchant: merchant_id(merchant),
         label: WORDS.to_owned(),
         place: Place { city: city.to_owned(), address: WORDS.to_owned(), point: point(0.5) },
-        suspended: n.is_multiple_of(2),
-        created_at: at(1),
+        state: if n.is_multiple_of(2) { TerminalState::Suspended } else { TerminalState::Active },
+        reason: WORDS.to_owned(),
+        serial: n.is_multiple_of(2).then(|| format!("{WORDS}{n}")),
+        created_at: at(-100_000),
     }
 }
 

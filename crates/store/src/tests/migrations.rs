@@ -11,7 +11,7 @@ use super::{Database, on_both, read, write};
 use crate::database::FIRST;
 use crate::{
     BillLineKind, BillLineRow, CredentialKind, MerchantRow, OrderState, PaymentRow, Post, Scope,
-    SettlementState,
+    SettlementState, TerminalState,
 };
 
 on_both!(
@@ -96,6 +96,7 @@ fn a_filled_database_of_version_1_goes_on(database: &Database) {
                 "id, contact_sealed, phone_index, pin_hash, pin_failures, pin_locked_until, language, home_city, \
                  home_latitude, home_longitude, face, created_at"
             }
+            "terminals" => "id, merchant_id, label, city, address, latitude, longitude, created_at",
             _ => "*",
         };
         database.lines(&format!("SELECT {columns} FROM {table} ORDER BY 1, 2"))
@@ -192,7 +193,9 @@ fn the_rest_is_readable(store: &crate::Store) {
         assert_eq!(tx.evidence(DisputeId::from_bits(1))?.len(), 1);
         assert_eq!(tx.events("pay_1")?.len(), 1);
         assert_eq!(tx.accesses(PayerId::from_bits(1))?.len(), 1);
-        assert!(tx.terminal(terminal_id(1))?.unwrap().suspended);
+        let terminal = tx.terminal(terminal_id(1))?.unwrap();
+        assert_eq!((terminal.state, terminal.serial), (TerminalState::Suspended, None));
+        assert_eq!(tx.terminal_place(terminal_id(1), moment(2_000))?, Some(terminal.place));
         Ok(())
     });
 }
@@ -329,7 +332,8 @@ fn keys(database: &Database) -> [Vec<String>; 3] {
              FROM sqlite_schema m JOIN pragma_index_list(m.name) i WHERE m.type = 'table' AND i.\"unique\"
              UNION ALL SELECT m.name, p.name FROM sqlite_schema m JOIN pragma_table_info(m.name) p
              WHERE m.type = 'table' AND p.pk = 1 AND p.type = 'INTEGER' ORDER BY 1, 2",
-            "SELECT name, lower(sql) LIKE '% where %' FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL ORDER BY 1",
+            "SELECT name, lower(sql) LIKE '% where %' FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL
+                AND lower(sql) NOT LIKE 'create unique%' ORDER BY 1",
         ],
         Database::Postgres(_) => [
             "SELECT c.conrelid::regclass::text COLLATE \"C\", a.attname, c.confrelid::regclass, b.attname

@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use super::super::{read_picture, say};
 use super::figures::{Bound, machine, quantile, target};
+use super::terminal::open_terminal;
 use crate::clock;
 
 const REFERENCE: &str = include_str!("../../../../face/tests/golden/reference.py");
@@ -121,10 +122,10 @@ impl Pay {
             let new = NewMerchant { name: "Bench".into(), city: "Guangzhou".into() };
             let (merchant, merchant_key) = engine.register_merchant(ctx, &staff, new)?;
             let new = NewTerminal { merchant, label: "1".into(), place: place.clone() };
-            let (id, key) = engine.register_terminal(ctx, &staff, new)?;
+            let (id, terminal) = open_terminal(&engine, ctx, &staff, new)?;
             Ok::<_, anyhow::Error>((
                 id,
-                engine.authenticate(clock::now(), &key, CredentialKind::Bearer)?.terminal()?,
+                terminal,
                 engine.authenticate(clock::now(), &merchant_key, CredentialKind::Bearer)?.merchant()?,
             ))
         })?;

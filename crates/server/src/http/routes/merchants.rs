@@ -1,9 +1,9 @@
-//! Merchants, terminals, money from outside.
+//! Merchants, money from outside.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use types::{Amount, MerchantId, PayerId};
+use types::{Amount, PayerId};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -16,7 +16,6 @@ use crate::http::run::{blocking, run};
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(register_merchant))
-        .routes(routes!(register_terminal))
         .routes(routes!(fund_reserve))
         .routes(routes!(reserve))
         .routes(routes!(top_up))
@@ -35,23 +34,6 @@ async fn register_merchant(
     let new = engine::NewMerchant { name: new.name, city: new.city };
     let (merchant_id, key) = run(&app, move |engine, ctx| engine.register_merchant(ctx, &staff, new)).await?;
     Ok((StatusCode::CREATED, Json(api::NewMerchantReply { merchant_id, api_key: key.to_string() })))
-}
-
-/// Register a terminal at its installed address.
-#[utoipa::path(post, path = "/v1/merchants/{merchant_id}/terminals", tag = "staff", security(("key" = [])),
-    params(("merchant_id" = String, Path, description = "Whose")), request_body = api::NewTerminal, responses(
-    (status = 201, description = "Registered; the key is shown once", body = api::NewTerminalReply),
-    (status = "4XX", description = "Refused", body = api::Problem),
-))]
-async fn register_terminal(
-    State(app): State<App>,
-    Staff(staff): Staff,
-    Id(merchant): Id<MerchantId>,
-    Body(new): Body<api::NewTerminal>,
-) -> Result<(StatusCode, Json<api::NewTerminalReply>), Problem> {
-    let new = engine::NewTerminal { merchant, label: new.label, place: new.place };
-    let (terminal_id, key) = run(&app, move |engine, ctx| engine.register_terminal(ctx, &staff, new)).await?;
-    Ok((StatusCode::CREATED, Json(api::NewTerminalReply { terminal_id, api_key: key.to_string() })))
 }
 
 /// Put money into the reserve that advance compensation is paid from.

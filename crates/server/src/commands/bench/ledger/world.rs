@@ -18,6 +18,7 @@ use types::{
     Amount, Currency, Digest, GeoPoint, PayerId, Place, Probability, Template, TerminalId, TransferId,
 };
 
+use super::super::terminal::open_terminal;
 use super::load::{Load, closed_loop};
 use super::report::{Effort, Phase};
 use super::{PAYERS, SHOPS};
@@ -234,10 +235,10 @@ fn open_shop(engine: &Engine, staff: &StaffCaller, city: &str, point: GeoPoint) 
         let (merchant, merchant_key) = engine.register_merchant(ctx, staff, new)?;
         let place = Place { city: city.into(), address: "1 Bench Road".into(), point };
         let new = NewTerminal { merchant, label: "1".into(), place };
-        let (terminal_id, terminal_key) = engine.register_terminal(ctx, staff, new)?;
+        let (terminal_id, terminal) = open_terminal(engine, ctx, staff, new)?;
         Ok(Shop {
             merchant: engine.authenticate(clock::now(), &merchant_key, CredentialKind::Bearer)?.merchant()?,
-            terminal: engine.authenticate(clock::now(), &terminal_key, CredentialKind::Bearer)?.terminal()?,
+            terminal,
             terminal_id,
         })
     })
