@@ -19,6 +19,7 @@ mod logins;
 mod migrations;
 mod money;
 mod rows;
+mod terminals;
 mod transactions;
 
 /// Makes `sqlite::name` and `postgres::name` of each function `name(&Database)`.

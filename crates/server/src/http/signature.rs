@@ -50,9 +50,9 @@ pub(crate) fn claim(parts: &Parts) -> Result<Option<Claim>, Problem> {
     Ok(Some(claim))
 }
 
+/// A body whose length is not said is found when it is read.
 fn announces_body(headers: &HeaderMap) -> bool {
-    headers.contains_key(header::TRANSFER_ENCODING)
-        || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0")
+    headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0")
 }
 
 /// Whom a signature speaks for. A signature over a change is taken once; one over a read changes nothing.

@@ -258,7 +258,7 @@ fn cases() -> Vec<Case> {
         (
             "path with a percent sign",
             |s| s.target = "/v1/capture%2Dsessions?from=till".to_owned(),
-            "signature_wrong",
+            "route_unknown",
         ),
         ("another query", |s| s.target = "/v1/capture-sessions?from=tilt".to_owned(), "signature_wrong"),
         ("query with more", |s| s.target.push_str("&x=1"), "signature_wrong"),

@@ -99,7 +99,7 @@ fn a_device_shows_that_it_has_the_key() {
     refused(known.post::<Activated>(path, &activation(&own)), "signature_missing");
     let taken = DeviceKey { id: None, ..signers.till.key.clone() };
     refused(show(&anybody, &taken, &code, "SN 7"), "public_key_taken");
-    refused(show(&anybody, &own, &code, "  "), "serial");
+    refused(show(&anybody, &own, &code, "  "), "field_invalid");
     show(&anybody, &own, &code, "SN 7").unwrap();
 }
 
