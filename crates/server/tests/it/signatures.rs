@@ -39,7 +39,7 @@ impl Signers {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let server = Server::start(&start(folder.path(), &models())).unwrap();
-        let staff = server.client().with_key(server.staff_key());
+        let staff = crate::fixture::somebody(&server.client().with_key(server.admin_key()), "li.na");
         let shop = NewMerchant { name: "Lantern Deli".to_owned(), city: "Hangzhou".to_owned() };
         let shop: NewMerchantReply = staff.post("/v1/merchants", &shop).unwrap();
         let till = NewTerminal { label: "till 1".to_owned(), place: home() };
