@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod accounts;
 mod disputes;
 mod erasure;
 mod logins;
@@ -16,6 +17,11 @@ mod schema;
 mod terminals;
 mod users;
 
+pub use accounts::{
+    AcceptGuardian, ChangePhone, ChangePin, CodePurpose, DeviceList, DeviceView, DocumentKind,
+    FinishRecovery, IdentityView, LoggedOut, NewIdentity, NewPayer, NewPayerReply, NewPhoneCode, NewWard,
+    PayerLogin, PhoneCodeReply, RecoverAccount, RecoverPin, RecoveryReply, WardList, WardView,
+};
 pub use disputes::{
     AccessFilter, AccessView, AssessmentItem, AssessmentView, AuditedAccess, CompensationView, DisputeList,
     DisputeStaffView, DisputeSummary, DisputeView, EvidenceView, FindingRequest, NotMe, Purpose, Recovery,
@@ -38,7 +44,7 @@ pub use money::{
 };
 pub use payers::{
     ConfirmAnswer, ConfirmEnrolment, Consent, ConsentText, DeviceLocation, EnrolmentView, Face, Freeze,
-    Language, Message, MessageList, NewEnrolment, NewPayer, NewPayerReply, PayerView, Unfreeze,
+    Language, Message, MessageList, NewEnrolment, PayerView, Unfreeze,
 };
 pub use payments::{
     Capture, CaptureMode, Check, Decision, DecisionList, NewOrder, NewSession, NewSessionReply, OrderState,

@@ -1,10 +1,10 @@
-//! Payers: registration, consent, enrolment, messages.
+//! Payers: consent, enrolment, messages, face payment.
 
 use serde::{Deserialize, Serialize};
-use types::{Amount, ConsentId, EnrolmentId, GeoPoint, MessageId, PayerId, PhoneNumber, Place, Timestamp};
+use types::{Amount, ConsentId, EnrolmentId, GeoPoint, MessageId, PayerId, Tier, Timestamp};
 use utoipa::ToSchema;
 
-use crate::schema::{AmountSchema, GeoPointSchema, PlaceSchema};
+use crate::schema::{AmountSchema, GeoPointSchema};
 
 /// The language a payer reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -28,34 +28,6 @@ pub enum Face {
     Frozen,
 }
 
-/// An account to open, from the holder's own device.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewPayer {
-    /// Full name; 1 to 100 characters.
-    pub name: String,
-    /// E.164: `+8613800138000`.
-    #[schema(value_type = String)]
-    pub phone: PhoneNumber,
-    /// Payment PIN: six digits.
-    pub pin: String,
-    /// What messages are written in.
-    pub language: Language,
-    /// Where the holder lives.
-    #[schema(value_type = PlaceSchema)]
-    pub home: Place,
-}
-
-/// The new account. The key is shown once and stays on the holder's own device.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct NewPayerReply {
-    /// Its id.
-    #[schema(value_type = String)]
-    pub payer_id: PayerId,
-    /// The bearer key of this device.
-    pub device_key: String,
-}
-
 /// The holder's own view of the account.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PayerView {
@@ -69,6 +41,9 @@ pub struct PayerView {
     /// What can be spent, one entry per currency.
     #[schema(value_type = Vec<AmountSchema>)]
     pub balances: Vec<Amount>,
+    /// How well the holder is known: `basic` as typed, `verified` by a document.
+    #[schema(value_type = String)]
+    pub tier: Tier,
 }
 
 /// The consent text in force, in the holder's language.
@@ -120,6 +95,9 @@ pub struct EnrolmentView {
 pub struct ConfirmEnrolment {
     /// Six digits.
     pub code: String,
+    /// The payment PIN, where this device joined the account only lately.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pin: Option<String>,
 }
 
 /// Where the holder's own device is.
@@ -145,11 +123,14 @@ pub struct Unfreeze {
 }
 
 /// The answer to "is this you?" on the own device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConfirmAnswer {
     /// `true`: it is me, and I want to pay.
     pub yes: bool,
+    /// The payment PIN, for a yes where this device joined the account only lately.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pin: Option<String>,
 }
 
 /// A message on the holder's own device.

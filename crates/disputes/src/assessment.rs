@@ -41,6 +41,29 @@ impl Travel {
     }
 }
 
+/// Which number of the payer the typed digits belong to. The digits themselves are no fact that anybody needs to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TypedDigits {
+    /// They end the number of then, which is also the number of now or ends the same.
+    Both,
+    /// They end the number of then only.
+    ThenOnly,
+    /// They end the number of now only.
+    NowOnly,
+    /// They end neither.
+    Neither,
+}
+
+/// The last four digits of the payer's phone, when the attempt began and when the case was gathered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhoneDigits {
+    /// Are they other ones now?
+    pub changed: bool,
+    /// What was typed last in the attempt; none where no number was.
+    pub typed: Option<TypedDigits>,
+}
+
 /// What the records say about one disputed debit. Plain data: the same facts always weigh the same.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
@@ -78,6 +101,9 @@ pub struct Facts {
     pub terminal_disputes: u32,
     /// What the merchant said, if it did.
     pub merchant_stance: Option<Stance>,
+    /// The phone's last four digits then and now, against what was typed; none in cases gathered before this was kept.
+    #[serde(default)]
+    pub phone: Option<PhoneDigits>,
 }
 
 /// Which way an item points.
@@ -289,12 +315,46 @@ fn weigh_circumstances(facts: &Facts, add: &mut impl FnMut(&str, Side, String)) 
             format!("digits were typed {} times", facts.digits_attempts),
         );
     }
+    weigh_digits(facts, add);
     match facts.merchant_stance {
         Some(Stance::Accept) => {
             add("merchant_accepts", AgainstAuthorisation, "the merchant accepts the claim".into())
         }
         Some(Stance::Contest) => add("merchant_contests", Neutral, "the merchant contests the claim".into()),
         None => {}
+    }
+}
+
+/// Numbers go from hand to hand: digits that are right today may have been somebody else's then.
+fn weigh_digits(facts: &Facts, add: &mut impl FnMut(&str, Side, String)) {
+    use Side::{AgainstAuthorisation, Neutral};
+    let Some(phone) = facts.phone else { return };
+    if phone.changed {
+        add(
+            "phone_changed_since",
+            Neutral,
+            "the payer's phone number ends in other digits now than when the payment began".into(),
+        );
+    }
+    match phone.typed {
+        Some(TypedDigits::ThenOnly) => add(
+            "digits_of_former_number",
+            Neutral,
+            "the digits typed end the number that was the payer's at that time; it is not any more, and its next owner is \
+             somebody else"
+                .into(),
+        ),
+        Some(TypedDigits::NowOnly) => add(
+            "digits_of_later_number",
+            AgainstAuthorisation,
+            "the digits typed end the payer's number of today, which was not the payer's at that time".into(),
+        ),
+        Some(TypedDigits::Neither) => add(
+            "digits_of_nobody",
+            AgainstAuthorisation,
+            "the digits typed end neither the payer's number of that time nor the one of today".into(),
+        ),
+        Some(TypedDigits::Both) | None => {}
     }
 }
 

@@ -9,7 +9,7 @@
 mod assessment;
 mod dispute;
 
-pub use assessment::{Assessment, BetterMatch, Facts, Item, Side, Travel, assess};
+pub use assessment::{Assessment, BetterMatch, Facts, Item, PhoneDigits, Side, Travel, TypedDigits, assess};
 pub use dispute::{
     Command, Compensation, Dispute, Event, FiledBy, Filing, Finding, Outcome, Rejected, Stance, Statement,
 };

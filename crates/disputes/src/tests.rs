@@ -149,6 +149,7 @@ fn plain_facts() -> Facts {
         minutes_to_report: 30_000.0,
         terminal_disputes: 0,
         merchant_stance: None,
+        phone: None,
     }
 }
 

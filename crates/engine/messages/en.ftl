@@ -13,7 +13,7 @@ face-frozen = Face payment is switched off. Nobody can pay with your face until 
 face-deleted = You withdrew your consent: your face and the pictures of your payments were deleted, with their keys. What an open case still needs is deleted when that case is closed. Your account and your money stay as they are.
 case-pictures-deleted = Your case is closed, and the pictures that were kept for it are deleted, as you wished.
 account-closed = Your account is closed. Your face, name and number were deleted. The record of your payments is kept as long as the law asks.
-pin-locked = Your PIN was wrong five times and is locked for { $minutes } minutes. If this was not you, somebody is trying to pay as you: nobody was debited, and you can switch face payment off at once.
+pin-locked = Your PIN was wrong too often and is locked for { $minutes } minutes. If this was not you, somebody is trying to pay as you: nobody was debited, and you can switch face payment off at once.
 payment-debited = { $amount } paid by face at { $shop }, { $city }. Recognised by your face{ $checks }{ $p_wrong }, among { $searched } faces. Not you? Tap "not me".
 payment-authorised = { $amount } is set aside for { $shop }, { $city }; nothing is taken yet. Recognised by your face{ $checks }{ $p_wrong }, among { $searched } faces. Not you? Tap "not me".
 payment-captured = { $shop } has taken { $amount } of what was set aside. { $released } is yours again.
@@ -25,6 +25,8 @@ payment-stopped = We stopped a payment of { $amount } at { $shop }, { $city }. Y
         [not_enabled] Somebody there looked like you, and your face payment is switched off.
         [not_live] What the camera saw did not look like a living face.
         [over_day_limit] Your limit for face payments of the day is reached.
+        [minor_limit] It was more than a minor may spend by face.
+        [guardian_needed] A guardian must agree first.
        *[other] Somebody there looked like you, but the face alone was not sure enough.
     }
 payment-reversed = { $amount } is back in your account: the shop took the payment back.
@@ -52,3 +54,24 @@ dispute-finding = Our finding:
     }
 dispute-recovered = The money we paid you has been recovered from the shop. Nothing changes for you.
 dispute-closed = Your case is closed. The record stays with you; you can appeal at any time.
+
+text-register = Your code to open an account: { $code }. It works for { $minutes } minutes. Never tell it to anybody: nobody from us or a shop will ask for it. If you did not ask, do nothing.
+text-login = Your code to log in on another device: { $code }. It works for { $minutes } minutes. Never tell it to anybody: whoever has it and your PIN has your account. If you did not ask, do nothing.
+text-change = Your code to use this number for an account: { $code }. It works for { $minutes } minutes. Never tell it to anybody. If you did not ask, do nothing.
+text-recover = Your code to set another PIN: { $code }. It works for { $minutes } minutes. Never tell it to anybody. If you did not ask, log in and say no, or ask us to stop it.
+text-guardian = Somebody wants to be the guardian of the account with this number: { $code }. It works for { $minutes } minutes. Tell it only to your mother, father or guardian, beside you.
+text-recovery-asked = Somebody asked to set another PIN for your account. It can be done in { $hours } hours. If this was not you, log in and say no. Face payment is off until then.
+text-phone-left = This number does not belong to your account any more: another one was set. If this was not you, tell us at once. Face payment is off.
+device-added = Your account was opened on a new device: { $device }. Not you? Log out everywhere and change your PIN.
+devices-removed = All other devices were logged out of your account.
+pin-changed = Your PIN was changed. Not you? Ask for another one at once, and switch face payment off.
+pin-recovery-asked = Somebody asked to set another PIN, with a code sent to your phone. It can be done in { $hours } hours. Face payment is off until then. Not you? Say no now.
+pin-recovery-cancelled = Nothing is changed about your PIN: the request was cancelled. You can switch face payment on again with your PIN.
+pin-recovered = Another PIN was set, as was asked for. Not you? Tell us at once.
+phone-changed = Your account has another phone number now. Face payment is off until you switch it on again with your PIN. Not you? Tell us at once.
+identity-verified = Your document was seen, and name and birth date of your account are as it says.
+guardian-asked = { $name } wants to be your guardian: told of what you pay, and able to switch face payment off. Agree with your PIN only if that is right.
+guardian-allows = Your guardian allows face payment again. Switch it on with your PIN.
+guardian-left = You have no guardian any more.
+ward-accepted = You are a guardian now: you will be told of every payment by face, and can switch it off.
+ward-debited = { $name } paid { $amount } by face at { $shop }, { $city }. You can switch face payment off at any time.

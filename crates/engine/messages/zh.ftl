@@ -13,7 +13,7 @@ face-frozen = 刷脸支付已关闭。在您用支付密码重新开启之前，
 face-deleted = 您已撤回同意，人脸信息及您付款时的照片已连同密钥一并删除。未结案件仍需的照片将在结案时删除。您的账户和余额不受影响。
 case-pictures-deleted = 您的案件已结案，为此保留的照片已按您的意愿删除。
 account-closed = 您的账户已注销，人脸、姓名和手机号已删除。付款记录依法保留。
-pin-locked = 支付密码连续输错五次，已锁定 { $minutes } 分钟。如非本人操作，说明有人试图冒用您的身份付款：您没有被扣款，可立即关闭刷脸支付。
+pin-locked = 支付密码连续输错多次，已锁定 { $minutes } 分钟。如非本人操作，说明有人试图冒用您的身份付款：您没有被扣款，可立即关闭刷脸支付。
 payment-debited = 您在{ $city }「{ $shop }」刷脸支付 { $amount }。识别方式：人脸{ $checks }{ $p_wrong }，共比对 { $searched } 张人脸。不是您本人？请点「不是我」。
 payment-authorised = 您在{ $city }「{ $shop }」预留 { $amount }，尚未扣款。识别方式：人脸{ $checks }{ $p_wrong }，共比对 { $searched } 张人脸。不是您本人？请点「不是我」。
 payment-captured = 「{ $shop }」已从预留金额中扣款 { $amount }，其余 { $released } 已归还您的账户。
@@ -25,6 +25,8 @@ payment-stopped = 我们拦下了{ $city }「{ $shop }」的一笔 { $amount } �
         [not_enabled] 现场有人长得像您，而您的刷脸支付处于关闭状态。
         [not_live] 摄像头看到的不像是真人。
         [over_day_limit] 您今天的刷脸支付额度已用完。
+        [minor_limit] 超过了未成年人刷脸支付的限额。
+        [guardian_needed] 需要监护人先同意。
        *[other] 现场有人长得像您，但仅凭人脸不够确定。
     }
 payment-reversed = { $amount } 已退回您的账户：商家撤销了这笔付款。
@@ -52,3 +54,24 @@ dispute-finding = 调查结论：
     }
 dispute-recovered = 赔付给您的款项已向商家追回，对您没有影响。
 dispute-closed = 案件已结案。记录为您保留，您可随时申诉。
+
+text-register = 开户验证码：{ $code }，{ $minutes } 分钟内有效。请勿告诉任何人，我们和商家都不会向您索要。如非本人操作请忽略。
+text-login = 在新设备登录的验证码：{ $code }，{ $minutes } 分钟内有效。请勿告诉任何人：有了它和您的支付密码，就能进入您的账户。如非本人操作请忽略。
+text-change = 将此号码用于账户的验证码：{ $code }，{ $minutes } 分钟内有效。请勿告诉任何人。如非本人操作请忽略。
+text-recover = 重设支付密码的验证码：{ $code }，{ $minutes } 分钟内有效。请勿告诉任何人。如非本人操作，请登录后拒绝，或联系我们阻止。
+text-guardian = 有人申请成为此号码账户的监护人，验证码：{ $code }，{ $minutes } 分钟内有效。只能告诉在您身边的父母或监护人。
+text-recovery-asked = 有人申请重设您账户的支付密码，{ $hours } 小时后可以完成。如非本人操作，请登录后拒绝。在此期间刷脸支付已关闭。
+text-phone-left = 此号码已不再属于您的账户：账户已换成另一个号码。如非本人操作，请立即联系我们。刷脸支付已关闭。
+device-added = 您的账户在新设备上登录：{ $device }。不是您本人？请立即退出所有设备并修改支付密码。
+devices-removed = 您账户的其他设备均已退出登录。
+pin-changed = 您的支付密码已修改。不是您本人？请立即申请重设，并关闭刷脸支付。
+pin-recovery-asked = 有人用发到您手机的验证码申请重设支付密码，{ $hours } 小时后可以完成。在此期间刷脸支付已关闭。不是您本人？请立即拒绝。
+pin-recovery-cancelled = 支付密码未改变：重设申请已取消。您可以用支付密码重新开启刷脸支付。
+pin-recovered = 支付密码已按申请重设。不是您本人？请立即联系我们。
+phone-changed = 您账户的手机号已更换。在您用支付密码重新开启之前，刷脸支付保持关闭。不是您本人？请立即联系我们。
+identity-verified = 已核验您的证件，账户的姓名和出生日期以证件为准。
+guardian-asked = { $name } 申请成为您的监护人：可以看到您的付款，并可关闭刷脸支付。确认无误后再用支付密码同意。
+guardian-allows = 监护人已重新允许刷脸支付。请用支付密码开启。
+guardian-left = 您已没有监护人。
+ward-accepted = 您已成为监护人：每笔刷脸付款都会通知您，您可以随时关闭。
+ward-debited = { $name } 在{ $city }「{ $shop }」刷脸支付 { $amount }。您可以随时关闭其刷脸支付。

@@ -127,6 +127,14 @@ pub struct OwnDevice {
     pub(crate) device: KeyId,
 }
 
+impl OwnDevice {
+    /// Which of the payer's devices.
+    #[must_use]
+    pub const fn id(&self) -> KeyId {
+        self.device
+    }
+}
+
 /// Whoever a credential speaks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caller {
@@ -212,7 +220,7 @@ impl Engine {
         let hash = evidence::digest(secret.as_bytes());
         let found = self.store.read(|tx| {
             let key = tx.credential_of_secret(&hash.0)?;
-            let key = key.filter(|key| key.kind == shown && key.is_live(now));
+            let key = key.filter(|key| key.kind == shown && key.is_live(now) && !self.is_idle(now, key));
             key.map(|key| Ok::<_, Error>((caller(tx, now, &key)?, key))).transpose()
         })?;
         let (caller, key) = found.ok_or(Rejected::KeyUnknown)?;

@@ -73,7 +73,9 @@ impl Engine {
             "amount": order.amount, "shop": merchant.name, "city": terminal.place.city,
             "checks": recognised.checks, "p_wrong": recognised.p_wrong, "searched": recognised.searched,
         });
-        tell(tx, ctx, payer, Message { kind, args, reference: id.to_string() }).map_err(Error::from)
+        let told = json!({ "amount": order.amount, "shop": merchant.name, "city": terminal.place.city });
+        tell(tx, ctx, payer, Message { kind, args, reference: id.to_string() })?;
+        self.tell_guardian(tx, ctx, &owner, (told, id.to_string()))
     }
 
     /// The payment at the moment it is authorised, and its capture unless the merchant takes the money later.

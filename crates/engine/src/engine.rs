@@ -16,12 +16,13 @@ use rand::Rng;
 use risk::{Certainty, Policy};
 use serde::{Deserialize, Serialize};
 use store::{EventRow, FaceState, MessageRow, Objects, PayerRow, Store, Tx};
-use types::{Digest, EventId, GeoPoint, MessageId, PayerId, PhoneNumber, Template, Timestamp};
+use types::{Date, Digest, EventId, GeoPoint, MessageId, PayerId, PhoneNumber, Template, Timestamp};
 
 use crate::keys::{KeyOf, Keys};
 use crate::outbox::Endpoint;
 use crate::recognise::Habits;
 use crate::rejected::{Error, Rejected};
+use crate::texts::{Bell, Route};
 
 /// How many pictures an enrolment takes.
 pub const FRAMES_ENROL: RangeInclusive<usize> = 2..=5;
@@ -71,6 +72,10 @@ pub struct Engine {
     pub(crate) time_zone: TimeZone,
     /// Where messages to payers are pushed, if anywhere.
     pub(crate) push_gateway: Option<Endpoint>,
+    /// How text messages leave, if at all.
+    pub(crate) texts: Option<Route>,
+    /// Rung when there is a text to send.
+    pub(crate) bell: Bell,
     /// May the database's log still hold what was deleted? So at the start: a crash may have kept it from being cut.
     uncut_log: AtomicBool,
     /// Set when an assertion about money failed: no more payments until an operator looked.
@@ -88,6 +93,7 @@ pub(crate) struct Parts {
     pub(crate) policy_digest: Digest,
     pub(crate) rule: Certainty,
     pub(crate) push_gateway: Option<Endpoint>,
+    pub(crate) texts: Option<Route>,
 }
 
 /// What an operator asks first.
@@ -101,11 +107,14 @@ pub struct Health {
     pub enrolled: usize,
 }
 
-/// Name and phone of a payer, as sealed.
+/// Name, phone and birth date of a payer, as sealed.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Contact {
     pub(crate) name: String,
     pub(crate) phone: PhoneNumber,
+    /// None for accounts from before it was asked.
+    #[serde(default)]
+    pub(crate) birth_date: Option<Date>,
 }
 
 impl Engine {
@@ -119,6 +128,8 @@ impl Engine {
             time_zone,
             habits: Habits::default(),
             push_gateway: parts.push_gateway,
+            texts: parts.texts,
+            bell: Bell::default(),
             store: parts.store,
             objects: parts.objects,
             keys: parts.keys,
@@ -236,6 +247,32 @@ impl Engine {
         self.open_contact(row.id, row.contact_key.as_ref(), &row.contact_sealed).map(Some)
     }
 
+    /// The contact of an account that is in use.
+    ///
+    /// # Errors
+    /// An account that was closed; an operating fault.
+    pub(crate) fn live_contact(&self, row: &PayerRow) -> Result<Contact, Error> {
+        Ok(self.contact(row)?.ok_or(Rejected::payer())?)
+    }
+
+    /// The key of a payer's name, numbers and documents. What was sealed before there was one is sealed anew. The caller
+    /// has locked the payer.
+    pub(crate) fn contact_key(
+        &self,
+        tx: &Tx<'_>,
+        ctx: &mut Context<'_>,
+        row: &PayerRow,
+    ) -> Result<DataKey, Error> {
+        if let Some(wrapped) = &row.contact_key {
+            return Ok(self.keys.unwrapped(KeyOf::Contact(row.id), wrapped)?);
+        }
+        let contact = self.live_contact(row)?;
+        let key = DataKey::draw(ctx.random);
+        let wrapped = self.keys.wrap(tx, KeyOf::Contact(row.id), &key, ctx.random)?;
+        tx.reseal_contact(row.id, &seal_contact(&key, row.id, &contact, ctx.random)?, &wrapped)?;
+        Ok(key)
+    }
+
     fn open_contact(
         &self,
         payer: PayerId,
@@ -338,6 +375,19 @@ pub(crate) fn region(home: GeoPoint) -> String {
 pub(crate) fn region_point(region: &str) -> Option<GeoPoint> {
     let (latitude, longitude) = region.split_once(',')?;
     GeoPoint::new(latitude.parse().ok()?, longitude.parse().ok()?).ok()
+}
+
+/// Six digits, each equally likely.
+pub(crate) fn new_code(random: &mut dyn Rng) -> String {
+    loop {
+        let mut bytes = [0; 4];
+        random.fill_bytes(&mut bytes);
+        let number = u32::from_le_bytes(bytes);
+        // The largest multiple of a million below 2^32: above it the first codes would come more often.
+        if number < 4_294_000_000 {
+            return format!("{:06}", number % 1_000_000);
+        }
+    }
 }
 
 /// A text field between 1 and `max` characters that is not only white space.

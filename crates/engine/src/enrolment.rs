@@ -9,7 +9,8 @@ use types::{ConsentId, EnrolmentId, PayerId, SignedDuration, Template};
 use zeroize::Zeroizing;
 
 use crate::callers::OwnDevice;
-use crate::engine::{Context, Engine, FRAMES_ENROL, Message, entry, record, seal_template, tell};
+use crate::engine::{Context, Engine, FRAMES_ENROL, Message, entry, new_code, record, seal_template, tell};
+use crate::pins::verify_pin;
 use crate::rejected::{Error, Rejected};
 
 /// The version of the consent text in force.
@@ -66,7 +67,7 @@ impl Engine {
     /// Takes pictures of the holder's face and sends a code to the own device channel. Nothing is switched on yet.
     ///
     /// # Errors
-    /// A consent that is missing, pictures that cannot be used, show several people or do not look alive; busy;
+    /// A consent that is missing, [`Rejected::GuardianNeeded`], [`Rejected::GuardianHolds`], pictures that cannot be used, show several people or do not look alive; busy;
     /// an operating fault.
     pub fn enrol(
         &self,
@@ -78,11 +79,14 @@ impl Engine {
         if !FRAMES_ENROL.contains(&frames.len()) {
             return Err(Rejected::Field { field: "frames", what: "2 to 5 pictures" }.into());
         }
-        let given = self.store.read(|tx| tx.consent(payer).map_err(Error::from))?;
+        let given = self.store.read(|tx| {
+            self.must_be_allowed(tx, ctx.now, payer)?;
+            tx.consent(payer).map_err(Error::from)
+        })?;
         let consent = given.filter(|c| c.version == CONSENT_VERSION).ok_or(Rejected::ConsentMissing)?;
         let template = self.enrolment_template(frames)?;
         let id = EnrolmentId::generate(ctx.now, ctx.random);
-        let code = new_code(ctx);
+        let code = new_code(ctx.random);
         let mut row = EnrolmentRow {
             id,
             payer,
@@ -133,21 +137,29 @@ impl Engine {
         Ok(Template::fuse(&templates).map_err(anyhow::Error::new)?)
     }
 
-    /// Switches face payment on, with the code from the own device's message.
+    /// Switches face payment on, with the code from the own device's message, and with the PIN where the device joined
+    /// the account only lately.
     ///
     /// # Errors
-    /// [`Rejected::CodeWrong`], [`Rejected::EnrolmentExpired`], [`Rejected::EnrolmentOver`], an unknown
+    /// [`Rejected::DeviceYoung`], [`Rejected::DeviceWaits`], [`Rejected::PinWrong`], [`Rejected::PinLocked`],
+    /// [`Rejected::RecoveryWaiting`], [`Rejected::GuardianNeeded`], [`Rejected::CodeWrong`], [`Rejected::EnrolmentExpired`], [`Rejected::EnrolmentOver`], an unknown
     /// enrolment, which includes other people's; an operating fault.
     pub fn confirm_enrolment(
         &self,
         ctx: &mut Context<'_>,
         device: OwnDevice,
         id: EnrolmentId,
-        code: &str,
+        (code, pin): (&str, Option<&str>),
     ) -> Result<EnrolmentRow, Error> {
         let payer = device.payer;
+        let owner = self.own_row(device)?;
+        let pin = pin.map(|pin| verify_pin(&owner, pin)).transpose()?;
         let confirmed = self.store.write(|tx| {
             tx.payer(payer)?.ok_or(Rejected::payer())?;
+            if let Err(refusal) = self.must_be_trusted(tx, ctx, device, pin)? {
+                return Ok(Err(refusal));
+            }
+            self.must_be_quiet(tx, ctx.now, payer)?;
             let found = tx.enrolment(id)?.filter(|row| row.payer == payer);
             let mut row = found.ok_or(Rejected::enrolment())?;
             if row.state != EnrolmentState::Waiting {
@@ -158,12 +170,12 @@ impl Engine {
             }
             if !bool::from(self.code_hash(id, code).ct_eq(&row.code_hash)) {
                 Self::count_wrong_code(tx, ctx, &mut row)?;
-                return Ok(None);
+                return Ok(Err(Rejected::CodeWrong));
             }
             let template = self.switch_on(tx, ctx, &mut row)?;
-            Ok(Some((row, template)))
+            Ok(Ok((row, template)))
         })?;
-        let (row, template) = confirmed.ok_or(Rejected::CodeWrong)?;
+        let (row, template) = confirmed?;
         let owner = || self.store.read(|tx| tx.payer(payer)?.ok_or(Rejected::payer()).map_err(Error::from));
         let known = owner()?;
         let contact = self.contact(&known)?.ok_or(Rejected::payer())?;
@@ -271,17 +283,4 @@ pub(crate) fn mean_liveness(seen: &[FaceEvidence]) -> Option<f64> {
     let scores: Option<Vec<f64>> = seen.iter().map(|face| face.frame.liveness.map(|p| p.value())).collect();
     let scores = scores.filter(|scores| !scores.is_empty())?;
     Some(scores.iter().sum::<f64>() / f64::from(u32::try_from(scores.len()).ok()?))
-}
-
-/// Six digits, each equally likely.
-fn new_code(ctx: &mut Context<'_>) -> String {
-    loop {
-        let mut bytes = [0; 4];
-        ctx.random.fill_bytes(&mut bytes);
-        let number = u32::from_le_bytes(bytes);
-        // The largest multiple of a million below 2^32: above it the first codes would come more often.
-        if number < 4_294_000_000 {
-            return format!("{:06}", number % 1_000_000);
-        }
-    }
 }

@@ -13,7 +13,8 @@ use types::{CaptureId, DisputeId, PayerId, SignedDuration, TombstoneId};
 use crate::callers::OwnDevice;
 use crate::debit::mask;
 use crate::engine::{Context, Engine, FRAMES_PAY, Message, record, tell};
-use crate::payers::{Profile, count_pin, verify_pin};
+use crate::payers::Profile;
+use crate::pins::verify_pin;
 use crate::rejected::{Error, Rejected};
 
 /// For how long other processes look for what was erased; a multiple of how often they look.
@@ -61,7 +62,7 @@ impl Engine {
         let row = self.store.read(|tx| open_payer(tx, payer))?;
         let right = verify_pin(&row, pin)?;
         let outcome = self.store.write(|tx| {
-            if let Err(refusal) = count_pin(tx, ctx, payer, right)? {
+            if let Err(refusal) = self.count_pin(tx, ctx, payer, right)? {
                 return Ok(Err(refusal));
             }
             let row = open_payer(tx, payer)?;

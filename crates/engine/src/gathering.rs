@@ -1,10 +1,10 @@
 //! The evidence about a disputed debit, gathered from Surety's own records.
 
 use anyhow::{Context as _, anyhow};
-use disputes::{BetterMatch, Facts, Statement, Travel};
+use disputes::{BetterMatch, Facts, PhoneDigits, Statement, Travel, TypedDigits};
 use identity::Certainty;
 use risk::{Case, Verdict};
-use store::{CaptureContent, FaceState, PaymentRow, TerminalRow, TraceRow};
+use store::{CaptureContent, FaceState, PaymentRow, SessionRow, TerminalRow, TraceRow, Tx};
 use types::{DisputeId, GeoPoint, PayerId, Probability, SignedDuration, Template, Timestamp};
 
 use crate::engine::{Context, Engine};
@@ -28,6 +28,7 @@ struct Records {
     terminal_disputes: u32,
     merchant_stance: Option<disputes::Stance>,
     travel: Option<Travel>,
+    phone: Option<PhoneDigits>,
 }
 
 /// What of the faces is still there.
@@ -71,6 +72,7 @@ impl Engine {
             minutes_to_report: minutes_between(records.payment.terms().at, records.filed_at),
             terminal_disputes: records.terminal_disputes,
             merchant_stance: records.merchant_stance,
+            phone: records.phone,
         })
     }
 
@@ -114,10 +116,36 @@ impl Engine {
                     Some(Statement::Asked { due: _ }) | None => None,
                 },
                 travel: nearest([device, paid], &terminal, at),
+                phone: self.phone_digits(tx, filing.payer, &session)?,
                 payment,
                 terminal,
             })
         })
+    }
+
+    /// The number's end when the attempt began and now, against what was typed; none of a closed account.
+    fn phone_digits(
+        &self,
+        tx: &Tx<'_>,
+        payer: PayerId,
+        session: &SessionRow,
+    ) -> Result<Option<PhoneDigits>, Error> {
+        let owner = tx.payer(payer)?.ok_or(Rejected::payer())?;
+        let then = self.phone_at(tx, &owner, session.opened_at)?;
+        let Some((then, contact)) = then.zip(self.contact(&owner)?) else { return Ok(None) };
+        let (then, now) = (then.last_four(), contact.phone.last_four());
+        let answers = tx.events(&session.id.to_string())?;
+        let typed = answers.iter().rev().find_map(|event| event.body["digits"].as_str());
+        let typed = typed.map(|typed| {
+            let is = |digits| typed == self.digits_of(session.id, digits);
+            match (is(then), is(now)) {
+                (true, true) => TypedDigits::Both,
+                (true, false) => TypedDigits::ThenOnly,
+                (false, true) => TypedDigits::NowOnly,
+                (false, false) => TypedDigits::Neither,
+            }
+        });
+        Ok(Some(PhoneDigits { changed: then != now, typed }))
     }
 
     /// What is still there to be compared, and what was erased at the payer's wish.

@@ -19,6 +19,7 @@ use crate::callers::NewCredential;
 use crate::engine::{Context, Engine, Parts};
 use crate::keys::{Keys, Source};
 use crate::outbox::{Endpoint, check_url, new_signing_secret};
+use crate::texts::{Route, Texts};
 
 /// Measured scores of the embedder we ship; see its provenance.
 const CALIBRATION: &str = include_str!("../../../policy/calibration/sface-lfw-dev.json");
@@ -37,6 +38,8 @@ pub struct Options<'a> {
     pub push_gateway: Option<&'a str>,
     /// The generations of the master key, newest first, separated by commas; without it the folder's `master.key`.
     pub master_keys: Option<&'a str>,
+    /// How text messages to phones leave, if at all.
+    pub texts: Option<Texts<'a>>,
 }
 
 /// A data folder, locked: one process at a time changes what lies in it.
@@ -95,7 +98,13 @@ impl Installation {
         let masters = source.masters_or_first(&self.folder, ctx.random)?;
         let store = self.store(options)?;
         let keys = Keys::open(source, &masters, &store, ctx)?;
-        let push_gateway = options.push_gateway.map(|url| self.push_gateway(url, ctx.random)).transpose()?;
+        let push_gateway =
+            options.push_gateway.map(|url| self.gateway(url, "push.key", ctx.random)).transpose()?;
+        let texts = match options.texts {
+            Some(Texts::Gateway(url)) => Some(Route::Post(self.gateway(url, "sms.key", ctx.random)?)),
+            Some(Texts::Spool(folder)) => Some(Route::Spool(folder.to_owned())),
+            None => None,
+        };
         let policy_digest = evidence::digest(policy_text.as_bytes());
         store.write(|tx| tx.keep_policy(policy_digest, policy_text, ctx.now))?;
         let calibration = Self::shipped_calibration()?;
@@ -109,6 +118,7 @@ impl Installation {
             )?,
             keys,
             push_gateway,
+            texts,
             faces,
             calibration,
             rule: rule(&policy)?,
@@ -135,10 +145,10 @@ impl Installation {
         Ok(if options.push_gateway.is_some() { store.pushing() } else { store })
     }
 
-    /// The gateway's address, and the secret that signs for it: `push.key`, made on the first start.
-    fn push_gateway(&self, url: &str, random: &mut dyn Rng) -> Result<Endpoint> {
-        let url = check_url(url).context("the address of the push gateway")?;
-        let path = self.folder.join("push.key");
+    /// A gateway's address, and the secret that signs for it: in the file `key`, made on the first start.
+    fn gateway(&self, url: &str, key: &str, random: &mut dyn Rng) -> Result<Endpoint> {
+        let url = check_url(url).context("the address of a gateway")?;
+        let path = self.folder.join(key);
         let secret = match fs::read_to_string(&path).map(Zeroizing::new) {
             Ok(text) => Zeroizing::new(text.trim().to_owned()),
             Err(error) if error.kind() == ErrorKind::NotFound => {

@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use evidence::{DataKey, Generation, IndexKey, Keyring, MasterKey, OpenError, Version, WrappedKey};
 use rand::Rng;
 use store::{Store, Tx};
-use types::{CaptureId, MerchantId, PayerId, UserId};
+use types::{CaptureId, ChallengeId, DeliveryId, MerchantId, PayerId, UserId};
 use zeroize::Zeroizing;
 
 use crate::engine::Context;
@@ -48,6 +48,8 @@ pub(crate) enum KeyOf {
     Capture(CaptureId),
     Webhook(MerchantId),
     Totp(UserId),
+    PhoneCode(ChallengeId),
+    Text(DeliveryId),
 }
 
 impl KeyOf {
@@ -58,6 +60,8 @@ impl KeyOf {
             Self::Capture(capture) => format!("capture key {capture}"),
             Self::Webhook(merchant) => format!("webhook key {merchant}"),
             Self::Totp(user) => format!("totp key {user}"),
+            Self::PhoneCode(challenge) => format!("phone code key {challenge}"),
+            Self::Text(delivery) => format!("text key {delivery}"),
         }
     }
 }

@@ -16,7 +16,9 @@ mod bills;
 mod break_glass;
 mod callers;
 mod cases;
+mod codes;
 mod debit;
+mod devices;
 mod engine;
 mod enrolment;
 mod erasure;
@@ -31,14 +33,19 @@ mod logins;
 mod merchant_keys;
 mod merchants;
 mod messages;
+mod minors;
 mod orders;
 mod outbox;
 mod passwords;
 mod pay;
 mod payers;
+mod phones;
+mod pins;
 mod recognise;
 mod reconciling;
+mod recovery;
 mod refunds;
+mod registration;
 mod rejected;
 mod rotation;
 mod seed;
@@ -46,7 +53,9 @@ mod sessions;
 mod settling;
 mod sweeping;
 mod terminals;
+mod texts;
 mod users;
+mod verified_identity;
 mod verify;
 
 pub use access::{AccessFilter, PURPOSES};
@@ -54,6 +63,8 @@ pub use bills::BillView;
 pub use break_glass::NewBreakGlass;
 pub use callers::{Caller, MerchantCaller, OwnDevice, Person, SigningKey, StaffCaller, TerminalCaller};
 pub use cases::CaseView;
+pub use codes::{Proof, SentCode};
+pub use devices::{DeviceView, NewDevice, OpenedLogin, PayerLogin};
 pub use disputes::{
     Assessment, Compensation, Dispute, Facts, FiledBy, Filing, Finding, Item, Outcome, Side, Stance,
     Statement,
@@ -68,17 +79,20 @@ pub use logins::{LoginView, Opened, Proof, SESSION};
 pub use merchant_keys::{KeyView, NewKey, Rotation};
 pub use merchants::NewMerchant;
 pub use messages::render;
+pub use minors::WardView;
 pub use orders::{NewOrder, OrderView};
 pub use outbox::{Endpoint, Hold, Lease, Queue, Recorded};
 pub use passwords::TotpSetup;
 pub use pay::{Measured, StepUp};
-pub use payers::{NewPayer, PaymentView, Profile};
+pub use payers::{PaymentView, Profile};
 pub use payments::{
     Columns, Entry as BookEntry, EntryKind, ParseError, Report, Source, State as PaymentState,
     Sum as BillSum, Totals as BillLineTotals, parse_csv, reconcile,
 };
 pub use reconciling::{Against, Book, our_entries};
+pub use recovery::Recovered;
 pub use refunds::{MerchantPayment, NewRefund};
+pub use registration::NewPayer;
 pub use rejected::{Error, Kind, Rejected};
 pub use risk::{Check, Policy, Rate, Rates, Refusal};
 pub use rotation::{Place, Progress, Rotated, Until, rotate_master_key};
@@ -86,8 +100,10 @@ pub use seed::{Seeded, SyntheticFace};
 pub use sessions::{OpenedSession, Recognised, SessionState, SessionView};
 pub use settling::SettlementView;
 pub use store::{
-    AccessRow, BreakGlassRow, ConsentRow, CredentialKind, CredentialRow, DecisionRow, DeliveryRow, DeliveryState, EnrolmentRow, EnrolmentState, Erased, ErasedKind, ErasureReason, EvidenceRow, FaceState, KeptCapture, Language, MessageRow, OrderState, Post, RefundRow, RelocationRow, RelocationState, SettlementState, StandRow, TerminalState, TombstoneRow, UserRow, UserState,
+    AccessRow, BreakGlassRow, CodePurpose, ConsentRow, CredentialKind, CredentialRow, DecisionRow, DeliveryRow, DeliveryState, EnrolmentRow, EnrolmentState, Erased, ErasedKind, ErasureReason, EvidenceRow, FaceState, KeptCapture, Language, MessageRow, OrderState, Post, RefundRow, RelocationRow, RelocationState, SettlementState, StandRow, TerminalState, TombstoneRow, UserRow, UserState,
 };
 pub use terminals::{Activated, Activation, NewTerminal, Onboarding, TerminalView};
+pub use texts::{Route, Text, Texts};
 pub use users::{Invited, NewUser, UserView};
+pub use verified_identity::{Document, DocumentKind, IdentityProvider, StaffVerification, VerifiedIdentity};
 pub use verify::{CheckResult, verify};

@@ -33,14 +33,19 @@ const fn catalogue(language: Language) -> &'static LazyLock<Bundle> {
 /// The words of a message. A kind that the catalogue does not know (written by a newer version) shows as its name.
 #[must_use]
 pub fn render(message: &MessageRow, language: Language) -> String {
+    words(&message.kind, &message.args, language)
+}
+
+/// The words of a message or text.
+pub(crate) fn words(kind: &str, values: &Value, language: Language) -> String {
     let bundle = catalogue(language);
     let mut args = FluentArgs::new();
-    if let Some(object) = message.args.as_object() {
+    if let Some(object) = values.as_object() {
         for (name, value) in object {
             args.set(name.clone(), argument(bundle, name, value));
         }
     }
-    phrase(bundle, &message.kind.replace('_', "-"), &args).unwrap_or_else(|| message.kind.clone())
+    phrase(bundle, &kind.replace('_', "-"), &args).unwrap_or_else(|| kind.to_owned())
 }
 
 fn phrase(bundle: &Bundle, key: &str, args: &FluentArgs<'_>) -> Option<String> {
@@ -151,11 +156,19 @@ mod tests {
     fn no_message_without_words() {
         let sources = [
             include_str!("cases.rs"),
+            include_str!("codes.rs"),
+            include_str!("debit.rs"),
+            include_str!("devices.rs"),
             include_str!("enrolment.rs"),
             include_str!("erasure.rs"),
+            include_str!("identities.rs"),
             include_str!("life.rs"),
+            include_str!("minors.rs"),
             include_str!("pay.rs"),
             include_str!("payers.rs"),
+            include_str!("phones.rs"),
+            include_str!("pins.rs"),
+            include_str!("recovery.rs"),
         ];
         let mut kinds = 0;
         for source in sources {
@@ -163,7 +176,14 @@ mod tests {
                 .split("kind: \"")
                 .skip(1)
                 .chain(source.split("=> (\"").skip(1))
-                .chain(source.split("Some((\"").skip(1));
+                .chain(source.split("Some((\"").skip(1))
+                .chain(
+                    source
+                        .split("CodePurpose::")
+                        .skip(1)
+                        .filter_map(|rest| rest.split_once("=> \""))
+                        .map(|(_, rest)| rest),
+                );
             for kind in sent.filter_map(|rest| rest.split('"').next()) {
                 kinds += 1;
                 assert!(ZH.has_message(&kind.replace('_', "-")), "{kind} has no words");

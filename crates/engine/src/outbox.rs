@@ -19,6 +19,7 @@ use crate::callers::{MerchantCaller, StaffCaller, duty};
 use crate::engine::{Context, Engine, record};
 use crate::keys::KeyOf;
 use crate::rejected::{Error, Rejected};
+use crate::texts::{self, Route};
 
 /// How much longer a sender has a recipient to itself than one attempt takes. The lease begins anew with each attempt.
 const LEASE_MARGIN: SignedDuration = SignedDuration::from_secs(5);
@@ -46,6 +47,8 @@ pub enum Queue {
     Webhooks,
     /// Messages to payers, by way of the push gateway.
     Pushes,
+    /// Text messages to phones.
+    Texts,
 }
 
 impl Queue {
@@ -53,6 +56,7 @@ impl Queue {
         match self {
             Self::Webhooks => "merchant:",
             Self::Pushes => "payer:",
+            Self::Texts => texts::PREFIX,
         }
     }
 }
@@ -61,8 +65,8 @@ impl Queue {
 pub struct Lease {
     /// What shows who has the recipient.
     pub hold: Hold,
-    /// Where; none when the recipient has no address any more.
-    pub endpoint: Option<Endpoint>,
+    /// How; none when the recipient has no address any more.
+    pub route: Option<Route>,
     /// What, oldest first.
     pub deliveries: Vec<DeliveryRow>,
 }
@@ -107,6 +111,7 @@ pub(crate) fn announce(
         last_error: None,
         created_at: ctx.now,
         done_at: None,
+        text: None,
     })?;
     Ok(Some(id))
 }
@@ -159,8 +164,8 @@ impl Engine {
                 Ok::<_, Error>(taken.then_some(deliveries))
             })?;
             if let Some(deliveries) = taken {
-                let endpoint = self.endpoint(&recipient)?;
-                return Ok(Some(Lease { hold: Hold { recipient, until }, endpoint, deliveries }));
+                let route = self.route(&recipient)?;
+                return Ok(Some(Lease { hold: Hold { recipient, until }, route, deliveries }));
             }
         }
         Ok(None)
@@ -176,15 +181,20 @@ impl Engine {
         ctx.now + SignedDuration::from_secs(self.policy.webhooks.timeout_seconds.into()) + LEASE_MARGIN
     }
 
-    fn endpoint(&self, recipient: &str) -> Result<Option<Endpoint>, Error> {
-        let Some(id) = recipient.strip_prefix("merchant:") else { return Ok(self.push_gateway.clone()) };
+    fn route(&self, recipient: &str) -> Result<Option<Route>, Error> {
+        if recipient.starts_with(texts::PREFIX) {
+            return Ok(self.texts.clone());
+        }
+        let Some(id) = recipient.strip_prefix("merchant:") else {
+            return Ok(self.push_gateway.clone().map(Route::Post));
+        };
         let id: MerchantId = id.parse().context("reading a recipient")?;
         let merchant = self.store.read(|tx| tx.merchant(id).map_err(Error::from))?;
         let Some(webhook) = merchant.and_then(|merchant| merchant.webhook) else { return Ok(None) };
         let key = (KeyOf::Webhook(id), webhook.key.as_ref());
         let secret = self.keys.open_value(key, &webhook_label(id), &webhook.secret_sealed)?;
         let secret = String::from_utf8(secret.to_vec()).context("reading a webhook secret")?;
-        Ok(Some(Endpoint { url: webhook.url, secret: Zeroizing::new(secret) }))
+        Ok(Some(Route::Post(Endpoint { url: webhook.url, secret: Zeroizing::new(secret) })))
     }
 
     /// Records how an attempt ended. After a failure the recipient waits, longer each time, and everything behind
@@ -208,8 +218,12 @@ impl Engine {
                 // Somebody else has sent it meanwhile, or is about to.
                 return Ok::<_, Error>(Recorded::Lost);
             }
-            let recorded = judge(&mut row, &self.policy.webhooks.retry_seconds, (ctx.now, outcome));
+            let delays = self.delays(&row, ctx.now);
+            let recorded = judge(&mut row, delays, (ctx.now, outcome));
             tx.update_delivery(&row)?;
+            if recorded.is_final() && row.recipient.starts_with(texts::PREFIX) {
+                tx.wipe_text(row.id)?;
+            }
             if !held {
                 return Ok(Recorded::Lost);
             }
@@ -232,6 +246,14 @@ impl Engine {
             Recorded::Later | Recorded::Lost => {}
         }
         Ok(recorded)
+    }
+
+    /// How long to wait after each failure. A text that is of no use any more is given up at the next one.
+    fn delays(&self, row: &DeliveryRow, now: Timestamp) -> &[u32] {
+        if !row.recipient.starts_with(texts::PREFIX) {
+            return &self.policy.webhooks.retry_seconds;
+        }
+        if texts::is_over(row, now) { &[] } else { &self.policy.texts.retry_seconds }
     }
 
     /// Gives a recipient free, if this lease still has it.
@@ -286,7 +308,7 @@ impl Engine {
     /// before it for the same recipient goes first, and is tried at once as well.
     ///
     /// # Errors
-    /// An unknown delivery; an operating fault.
+    /// An unknown delivery, [`Rejected::TextWiped`]; an operating fault.
     pub fn resend(
         &self,
         ctx: &mut Context<'_>,
@@ -296,6 +318,9 @@ impl Engine {
         staff.must_be(duty::merchants())?;
         self.store.write(|tx| {
             let mut row = tx.delivery(id)?.ok_or(Rejected::delivery())?;
+            if row.recipient.starts_with(texts::PREFIX) && row.state != DeliveryState::Waiting {
+                return Err(Rejected::TextWiped.into());
+            }
             row.state = DeliveryState::Waiting;
             row.attempts = 0;
             row.done_at = None;
@@ -317,6 +342,15 @@ enum Judged {
     Taken,
     Later { seconds: u32 },
     Dead,
+}
+
+impl Judged {
+    const fn is_final(self) -> bool {
+        match self {
+            Self::Taken | Self::Dead => true,
+            Self::Later { seconds: _ } => false,
+        }
+    }
 }
 
 /// Writes down an attempt; the n-th entry of `delays` says how long to wait after the n-th failure.

@@ -23,7 +23,7 @@ use crate::engine::{Context, Engine, FRAMES_PAY, Message, Timings, record, tell}
 use crate::enrolment::same_face;
 use crate::keys::KeyOf;
 use crate::orders::payable;
-use crate::payers::{count_pin, verify_pin};
+use crate::pins::verify_pin;
 use crate::recognise::{Probe, Recognition, Scene};
 use crate::rejected::{Error, Rejected};
 use crate::sessions::{
@@ -259,9 +259,12 @@ impl Engine {
             session.digits_attempts += u32::from(step.check != Check::OwnDevice);
             if step.check == Check::Pin {
                 let payer = recognition.best().ok_or_else(|| anyhow!("a PIN was asked of nobody"))?;
-                right = count_pin(tx, ctx, payer, right)?.is_ok();
+                right = self.count_pin(tx, ctx, payer, right)?.is_ok();
             }
-            let event = json!({ "event": "step_up_answered", "check": step.check, "right": right });
+            let event = json!({
+                "event": "step_up_answered", "check": step.check, "right": right,
+                "digits": self.digits_index(session.id, &step),
+            });
             record(tx, ctx, &caller.terminal.to_string(), &session.id, event)?;
             if right {
                 let as_filter = matches!(recognition, Recognition::Narrowed { best: _, searched: _ });
@@ -298,7 +301,10 @@ impl Engine {
                 serde_json::from_value(last.recognition).context("reading a decision")?;
             let case: Case = serde_json::from_value(last.case).context("reading a decision")?;
             let owner = recognition.best().map(|payer| tx.payer(payer)).transpose()?.flatten();
-            Ok::<_, Error>((session, recognition, case.liveness, owner))
+            // A number that was changed meanwhile is not the one the payer was asked about.
+            let phone =
+                owner.as_ref().map(|owner| self.phone_at(tx, owner, session.opened_at)).transpose()?;
+            Ok::<_, Error>((session, recognition, case.liveness, phone.flatten().zip(owner)))
         })?;
         let typed = step.answer.as_ref().map_or("", |answer| answer.trim());
         if let Recognition::AwaitingDigits = recognition {
@@ -308,9 +314,8 @@ impl Engine {
             let recognition = self.recognise_narrowed(&probe, digits)?;
             return Ok(Judged { recognition, liveness, right: true });
         }
-        let Some(owner) = owner else { return Ok(Judged { recognition, liveness, right: false }) };
-        // The account was closed since: nothing that is typed is right any more.
-        let Some(contact) = self.contact(&owner)? else {
+        // Nobody, or the account was closed since: nothing that is typed is right any more.
+        let Some((own_phone, owner)) = owner else {
             return Ok(Judged { recognition, liveness, right: false });
         };
         let right = match step.check {
@@ -318,18 +323,34 @@ impl Engine {
                 let digits: LastFour = typed
                     .parse()
                     .or(Err(Rejected::Field { field: "answer", what: "exactly four digits" }))?;
-                digits == contact.phone.last_four()
+                digits == own_phone.last_four()
             }
             Check::FullPhone => {
                 let phone: PhoneNumber = typed
                     .parse()
                     .or(Err(Rejected::Field { field: "answer", what: "a phone number in E.164 form" }))?;
-                phone == contact.phone
+                phone == own_phone
             }
             Check::Pin => verify_pin(&owner, typed)?,
             Check::OwnDevice => false,
         };
         Ok(Judged { recognition, liveness, right })
+    }
+
+    /// A keyed fingerprint of the last four digits that were typed, to compare with a number's of then or now; none where
+    /// no number was asked for.
+    fn digits_index(&self, session: SessionId, step: &StepUp) -> Option<String> {
+        let typed = step.answer.as_ref()?.trim();
+        let digits: LastFour = match step.check {
+            Check::LastFour => typed.parse().ok()?,
+            Check::FullPhone => typed.parse::<PhoneNumber>().ok()?.last_four(),
+            Check::Pin | Check::OwnDevice => return None,
+        };
+        Some(self.digits_of(session, digits))
+    }
+
+    pub(crate) fn digits_of(&self, session: SessionId, digits: LastFour) -> String {
+        hex::encode(self.keys.blind_index("typed digits", &format!("{session} {}", digits.reveal())))
     }
 
     /// The attempt asks for this check now; returns its terminal, its order and what was passed so far.
@@ -386,6 +407,7 @@ impl Engine {
             spent_one_factor_minor: known.spent_one_factor_minor,
             spent_minor: known.spent_minor,
             repeated: known.repeated,
+            holder: known.holder,
         };
         let verdict = risk::decide(&self.policy, &case);
         let enrolled = known.payer.as_ref().filter(|row| row.face != FaceState::None).map(|row| row.id);
@@ -442,12 +464,13 @@ impl Engine {
         let payer = tx.payer(id)?;
         self.ask_about(tx, ctx, (session, order), id);
         let decisions = tx.decision_count(session.id)?;
+        let holder = payer.as_ref().map(|row| self.holder(tx, ctx.now, row)).transpose()?.unwrap_or_default();
         let (spent_minor, spent_one_factor_minor) =
             tx.spent_since(id, order.amount.currency, ctx.now - DAY)?;
         let window = self.repeat_window();
         let repeated = window.is_positive()
             && tx.last_same_payment(id, order.merchant, order.amount, ctx.now - window)?.is_some();
-        Ok(Known { payer, decisions, spent_minor, spent_one_factor_minor, repeated })
+        Ok(Known { payer, decisions, spent_minor, spent_one_factor_minor, repeated, holder })
     }
 
     /// What is read next, the merchant by the debit included.
@@ -513,6 +536,7 @@ struct Known {
     spent_minor: i64,
     spent_one_factor_minor: i64,
     repeated: bool,
+    holder: risk::Holder,
 }
 
 /// Whoever comes into question is told of a stopped attempt, unless the face was so unlike that it is noise.
@@ -523,7 +547,9 @@ fn tell_candidate(refusal: Refusal, p_wrong: Option<Probability>) -> bool {
         | Refusal::NotLive
         | Refusal::StillUnsure
         | Refusal::CheckFailed
-        | Refusal::OverDayLimit => true,
+        | Refusal::OverDayLimit
+        | Refusal::GuardianNeeded
+        | Refusal::MinorLimit => true,
     }
 }
 

@@ -1,44 +1,19 @@
-//! Payers: account, PIN, freeze, records.
+//! A payer's own view: account, messages, debits, freeze, questions put to the own device.
 
 use anyhow::anyhow;
-use argon2::Argon2;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
-use evidence::DataKey;
 use gallery::Status;
 use ledger::Account;
 use serde_json::json;
-use store::{CredentialKind, FaceState, Language, MessageRow, PayerRow, PaymentRow, Scope, TraceRow, Tx};
-use types::{
-    Amount, ConfirmationId, DisputeId, GeoPoint, PayerId, PaymentId, PhoneNumber, Place, SignedDuration,
-    Timestamp,
-};
-use zeroize::Zeroizing;
+use store::{FaceState, Language, MessageRow, PayerRow, PaymentRow, TraceRow, Tx};
+use types::{Amount, ConfirmationId, DisputeId, GeoPoint, PayerId, PaymentId, Place, Tier, Timestamp};
 
-use crate::callers::{NewCredential, OwnDevice};
-use crate::engine::{Contact, Context, Engine, Message, record, seal_contact, tell, text_field};
-use crate::keys::KeyOf;
+use crate::callers::OwnDevice;
+use crate::engine::{Context, Engine, Message, record, tell};
+use crate::pins::verify_pin;
 use crate::rejected::{Error, Rejected};
 use crate::sessions::Recognised;
 
-/// Wrong PINs in a row after which the PIN is locked.
-const PIN_FAILURES_MAX: u32 = 5;
-/// For how long. Five guesses in half an hour find one PIN in a million in eleven years.
-const PIN_LOCK: SignedDuration = SignedDuration::from_mins(30);
 const LIST_MAX: u32 = 100;
-
-/// An account to open.
-pub struct NewPayer {
-    /// Full name.
-    pub name: String,
-    /// The phone, which identifies the account.
-    pub phone: PhoneNumber,
-    /// Payment PIN.
-    pub pin: Zeroizing<String>,
-    /// What messages are written in.
-    pub language: Language,
-    /// Where the holder lives.
-    pub home: Place,
-}
 
 /// The holder's own view of the account.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +28,8 @@ pub struct Profile {
     pub language: Language,
     /// What can be spent, per currency.
     pub balances: Vec<Amount>,
+    /// How well the holder is known.
+    pub tier: Tier,
 }
 
 /// A debit, as its payer sees it.
@@ -81,49 +58,6 @@ pub struct PaymentView {
 }
 
 impl Engine {
-    /// Opens an account; returns the bearer key of the holder's own device, which is shown once.
-    ///
-    /// # Errors
-    /// [`Rejected::Field`], [`Rejected::PhoneTaken`]; an operating fault.
-    pub fn register_payer(
-        &self,
-        ctx: &mut Context<'_>,
-        new: NewPayer,
-    ) -> Result<(PayerId, Zeroizing<String>), Error> {
-        let name = text_field("name", &new.name, 100, "a name of 1 to 100 characters")?;
-        let home_city = text_field("home.city", &new.home.city, 100, "a city of 1 to 100 characters")?;
-        let pin_hash = hash_pin(ctx, &new.pin)?;
-        let id = PayerId::generate(ctx.now, ctx.random);
-        let contact = Contact { name, phone: new.phone };
-        let contact_key = DataKey::draw(ctx.random);
-        let mut row = PayerRow {
-            id,
-            contact_sealed: seal_contact(&contact_key, id, &contact, ctx.random)?,
-            contact_key: None,
-            closed_at: None,
-            phone_index: self.keys.blind_index("phone", contact.phone.reveal()),
-            pin_hash: Some(pin_hash),
-            pin_failures: 0,
-            pin_locked_until: None,
-            language: new.language,
-            home_city,
-            home: new.home.point,
-            face: FaceState::None,
-            created_at: ctx.now,
-        };
-        let key = NewCredential::draw(ctx, (CredentialKind::Bearer, Scope::Payer), &id, "");
-        self.store.write(|tx| {
-            row.contact_key = Some(self.keys.wrap(tx, KeyOf::Contact(id), &contact_key, ctx.random)?);
-            if !tx.insert_payer(&row)? {
-                return Err(Error::from(Rejected::PhoneTaken));
-            }
-            key.keep(tx)?;
-            record(tx, ctx, "surety", &id, json!({ "event": "payer_registered" }))?;
-            Ok(())
-        })?;
-        Ok((id, key.secret))
-    }
-
     /// The holder's own view of the account.
     ///
     /// # Errors
@@ -139,10 +73,11 @@ impl Engine {
             face: row.face,
             language: row.language,
             balances,
+            tier: row.tier,
         })
     }
 
-    fn own_row(&self, device: OwnDevice) -> Result<PayerRow, Error> {
+    pub(crate) fn own_row(&self, device: OwnDevice) -> Result<PayerRow, Error> {
         self.store.read(|tx| tx.payer(device.payer)?.ok_or(Rejected::payer()).map_err(Error::from))
     }
 
@@ -209,7 +144,8 @@ impl Engine {
     /// Switches face payment on again, with the PIN.
     ///
     /// # Errors
-    /// [`Rejected::PinWrong`], [`Rejected::PinLocked`], [`Rejected::FaceNotEnrolled`]; an operating fault.
+    /// [`Rejected::PinWrong`], [`Rejected::PinLocked`], [`Rejected::FaceNotEnrolled`], [`Rejected::DeviceWaits`],
+    /// [`Rejected::RecoveryWaiting`], [`Rejected::GuardianNeeded`], [`Rejected::GuardianHolds`]; an operating fault.
     pub fn unfreeze(&self, ctx: &mut Context<'_>, device: OwnDevice, pin: &str) -> Result<Profile, Error> {
         let row = self.own_row(device)?;
         if row.face == FaceState::None {
@@ -217,9 +153,10 @@ impl Engine {
         }
         let right = verify_pin(&row, pin)?;
         let outcome: Result<(), Rejected> = self.store.write(|tx| {
-            if let Err(refusal) = count_pin(tx, ctx, device.payer, right)? {
+            if let Err(refusal) = self.must_be_trusted(tx, ctx, device, Some(right))? {
                 return Ok(Err(refusal));
             }
+            self.must_be_quiet(tx, ctx.now, device.payer)?;
             tx.set_face(device.payer, FaceState::Enabled)?;
             record(tx, ctx, &device.payer.to_string(), &device.payer, json!({ "event": "face_unfrozen" }))?;
             let message =
@@ -232,6 +169,14 @@ impl Engine {
         self.profile(device)
     }
 
+    /// Nothing is switched on while a PIN is being recovered, nor where a guardian is missing or says no.
+    pub(crate) fn must_be_quiet(&self, tx: &Tx<'_>, now: Timestamp, payer: PayerId) -> Result<(), Error> {
+        if self.waiting(tx, now, payer)?.is_some() {
+            return Err(Rejected::RecoveryWaiting.into());
+        }
+        self.must_be_allowed(tx, now, payer)
+    }
+
     /// Notes where the holder's own device is.
     ///
     /// # Errors
@@ -241,74 +186,40 @@ impl Engine {
             .write(|tx| tx.insert_trace(device.payer, TraceRow { at: ctx.now, point }).map_err(Error::from))
     }
 
-    /// Answers a question that was put to the own device.
+    /// Answers a question that was put to the own device. A yes of a device that joined only lately needs the PIN.
     ///
     /// # Errors
-    /// An unknown question, [`Rejected::ConfirmationAnswered`], [`Rejected::SessionExpired`]; an operating fault.
+    /// [`Rejected::DeviceYoung`], [`Rejected::DeviceWaits`], [`Rejected::PinWrong`], [`Rejected::PinLocked`], an unknown
+    /// question, [`Rejected::ConfirmationAnswered`], [`Rejected::SessionExpired`]; an operating fault.
     pub fn answer(
         &self,
         ctx: &mut Context<'_>,
         device: OwnDevice,
         id: ConfirmationId,
-        yes: bool,
+        (yes, pin): (bool, Option<&str>),
     ) -> Result<(), Error> {
-        self.store.write(|tx| {
+        let owner = self.own_row(device)?;
+        let pin = pin.map(|pin| verify_pin(&owner, pin)).transpose()?;
+        let outcome: Result<(), Rejected> = self.store.write(|tx| {
             let question =
                 tx.confirmation(id)?.filter(|q| q.payer == device.payer).ok_or(Rejected::confirmation())?;
             let session = tx.session(question.session)?.ok_or(Rejected::session())?;
             match question.answer {
-                Some(given) if given == yes => return Ok(()),
+                Some(given) if given == yes => return Ok::<_, Error>(Ok(())),
                 Some(_) => return Err(Rejected::ConfirmationAnswered.into()),
                 None if session.expires_at <= ctx.now => return Err(Rejected::SessionExpired.into()),
-                None => tx.answer_confirmation(id, yes)?,
+                None => {}
             }
+            if yes && let Err(refusal) = self.must_be_trusted(tx, ctx, device, pin)? {
+                return Ok(Err(refusal));
+            }
+            tx.answer_confirmation(id, yes)?;
             let event = json!({ "event": "own_device_answered", "yes": yes });
-            record(tx, ctx, &device.payer.to_string(), &question.session, event).map_err(Error::from)
-        })
+            record(tx, ctx, &device.payer.to_string(), &question.session, event)?;
+            Ok(Ok(()))
+        })?;
+        Ok(outcome?)
     }
-}
-
-/// Six digits, hashed with Argon2id at the crate's defaults (OWASP's minimum).
-fn hash_pin(ctx: &mut Context<'_>, pin: &str) -> Result<String, Error> {
-    if pin.len() != 6 || !pin.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(Rejected::Field { field: "pin", what: "six digits" }.into());
-    }
-    let mut salt = [0; 16];
-    ctx.random.fill_bytes(&mut salt);
-    let hash = Argon2::default().hash_password_with_salt(pin.as_bytes(), &salt);
-    Ok(hash.map_err(|e| anyhow!("hashing a PIN: {e}"))?.to_string())
-}
-
-/// Is this the account's PIN? An account without one has none that is right. Slow by design: call it outside
-/// of a write transaction.
-pub(crate) fn verify_pin(row: &PayerRow, pin: &str) -> Result<bool, Error> {
-    let Some(stored) = &row.pin_hash else { return Ok(false) };
-    let hash =
-        PasswordHash::new(stored).map_err(|e| anyhow!("the PIN hash of {} is damaged: {e}", row.id))?;
-    Ok(Argon2::default().verify_password(pin.as_bytes(), &hash).is_ok())
-}
-
-/// Counts an attempt in the transaction that acts on it, so that parallel guesses share one counter.
-pub(crate) fn count_pin(
-    tx: &Tx<'_>,
-    ctx: &mut Context<'_>,
-    payer: PayerId,
-    right: bool,
-) -> anyhow::Result<Result<(), Rejected>> {
-    let row = tx.payer(payer)?.ok_or_else(|| anyhow!("{payer} has vanished"))?;
-    if row.pin_locked_until.is_some_and(|until| ctx.now < until) {
-        return Ok(Err(Rejected::PinLocked));
-    }
-    let failures = if right { 0 } else { row.pin_failures + 1 };
-    if failures < PIN_FAILURES_MAX {
-        tx.set_pin_failures(payer, failures, None)?;
-    } else {
-        tx.set_pin_failures(payer, 0, Some(ctx.now + PIN_LOCK))?;
-        record(tx, ctx, "surety", &payer, json!({ "event": "pin_locked" }))?;
-        let args = json!({ "minutes": PIN_LOCK.as_mins() });
-        tell(tx, ctx, payer, Message { kind: "pin_locked", args, reference: payer.to_string() })?;
-    }
-    Ok(if right { Ok(()) } else { Err(Rejected::PinWrong) })
 }
 
 fn view(tx: &Tx<'_>, row: PaymentRow) -> Result<PaymentView, Error> {

@@ -19,6 +19,10 @@ pub enum Kind {
     Conflict,
     /// Too much at once; later it may work.
     Busy,
+    /// Too often; later it works.
+    TooOften,
+    /// Nothing that the caller can change; the operator can.
+    Unavailable,
 }
 
 /// A refusal. The text says what is wrong and what to do; it never holds personal data.
@@ -115,6 +119,64 @@ pub enum Rejected {
     /// The phone number has an account.
     #[error("this phone number already has an account")]
     PhoneTaken,
+    /// Nobody can be sent a text message.
+    #[error(
+        "text messages cannot be sent from here; the operator names a way with --sms-gateway or --sms-spool"
+    )]
+    SmsUnavailable,
+    /// So many codes went to this phone that no further one does yet.
+    #[error("too many codes were sent to this phone; ask again in {seconds} seconds")]
+    RateLimited {
+        /// After how many.
+        seconds: u64,
+    },
+    /// The phone code is too old.
+    #[error("this code has expired; ask for a new one")]
+    CodeExpired,
+    /// The phone code was used, replaced, or guessed at too often.
+    #[error("this code was used before, replaced by a newer one, or wrong too often; ask for a new one")]
+    CodeOver,
+    /// The PIN is one of those that are tried first.
+    #[error(
+        "this PIN is easily guessed; take six digits without a run or repetition that are no part of your phone number or birth date"
+    )]
+    PinWeak,
+    /// A device that joined lately switches nothing on by itself.
+    #[error("this device joined the account only lately; send the PIN as well")]
+    DeviceYoung,
+    /// A device that joined lately, after a recovery: its PIN proves no more than its code did.
+    #[error("PIN and device are both new; this waits until the device has belonged to the account for a day")]
+    DeviceWaits,
+    /// More devices than anybody has.
+    #[error("the account has as many devices as it may; log one of them out first")]
+    DevicesTooMany,
+    /// No PIN waits to be replaced.
+    #[error("no PIN of this account waits to be replaced; ask for that first")]
+    RecoveryUnknown,
+    /// A PIN waits to be replaced.
+    #[error("the PIN is being recovered; wait until that is done, or cancel it")]
+    RecoveryWaiting,
+    /// So young a holder needs a guardian first.
+    #[error("the holder is so young that a guardian must agree first; ask one to add this account")]
+    GuardianNeeded,
+    /// Not everybody can be a guardian.
+    #[error("only a holder who is of age, and whose document was seen, can be a guardian")]
+    GuardianUnfit,
+    /// Not everybody can have one.
+    #[error("this phone has no account of a minor without a guardian")]
+    WardUnfit,
+    /// The guardian switched face payment off.
+    #[error("the guardian switched face payment off; ask the guardian to allow it again")]
+    GuardianHolds,
+    /// A document that cannot be what it is said to be.
+    #[error("{what}; compare with the document again")]
+    DocumentWrong {
+        /// Why.
+        what: &'static str,
+    },
+    /// The words of a text are gone.
+    #[error("a text message is wiped once it is sent or given up; the payer asks for a new one")]
+    TextWiped,
     /// Face data needs a consent first.
     #[error("give the consent to the processing of face data first")]
     ConsentMissing,
@@ -144,16 +206,16 @@ pub enum Rejected {
     #[error("this enrolment is over; enrol again")]
     EnrolmentOver,
     /// Another code came.
-    #[error("the code is wrong; read it from the message on your own device")]
+    #[error("the code is wrong; read it from the message again")]
     CodeWrong,
     /// Nothing to switch on.
     #[error("no face is enrolled; enrol first")]
     FaceNotEnrolled,
     /// Wrong PIN.
-    #[error("the PIN is wrong")]
+    #[error("the PIN is wrong, or there is no such account")]
     PinWrong,
     /// Too many wrong PINs.
-    #[error("the PIN is locked for half an hour after too many wrong ones; try again later")]
+    #[error("the PIN is locked after too many wrong ones; try again later, or recover it")]
     PinLocked,
     /// There is money in the account.
     #[error("there is still money in the account; spend it or have it paid out first")]
@@ -297,6 +359,22 @@ impl Rejected {
             Self::IdentityUnknown => "identity_unknown",
             Self::SecondFactorMissing => "second_factor_missing",
             Self::PhoneTaken => "phone_taken",
+            Self::SmsUnavailable => "sms_unavailable",
+            Self::RateLimited { seconds: _ } => "rate_limited",
+            Self::CodeExpired => "code_expired",
+            Self::CodeOver => "code_over",
+            Self::PinWeak => "pin_weak",
+            Self::DeviceYoung => "device_young",
+            Self::DeviceWaits => "device_waits",
+            Self::DevicesTooMany => "devices_too_many",
+            Self::RecoveryUnknown => "recovery_unknown",
+            Self::RecoveryWaiting => "recovery_waiting",
+            Self::GuardianNeeded => "guardian_needed",
+            Self::GuardianUnfit => "guardian_unfit",
+            Self::WardUnfit => "ward_unfit",
+            Self::GuardianHolds => "guardian_holds",
+            Self::DocumentWrong { what: _ } => "document_wrong",
+            Self::TextWiped => "text_wiped",
             Self::ConsentMissing => "consent_missing",
             Self::ConsentVersion => "consent_version",
             Self::Frame { index: _, refusal } => refusal.code(),
@@ -359,6 +437,8 @@ impl Rejected {
             | Self::Frame { index: _, refusal: _ }
             | Self::FramesUnlike
             | Self::EnrolmentNotLive
+            | Self::PinWeak
+            | Self::DocumentWrong { what: _ }
             | Self::AmountTooLarge
             | Self::RotationKind
             | Self::CurrencyUnsupported => Kind::Invalid,
@@ -373,6 +453,11 @@ impl Rejected {
             | Self::IdentityUnknown
             | Self::SecondFactorMissing
             | Self::CodeWrong
+            | Self::DeviceYoung
+            | Self::DeviceWaits
+            | Self::GuardianNeeded
+            | Self::GuardianUnfit
+            | Self::GuardianHolds
             | Self::PinWrong
             | Self::PinLocked
             | Self::NonceWrong
@@ -392,6 +477,13 @@ impl Rejected {
             | Self::RelocationOpen
             | Self::RelocationDecided
             | Self::LastKey
+            | Self::CodeExpired
+            | Self::CodeOver
+            | Self::DevicesTooMany
+            | Self::RecoveryUnknown
+            | Self::RecoveryWaiting
+            | Self::WardUnfit
+            | Self::TextWiped
             | Self::ConsentMissing
             | Self::EnrolmentExpired
             | Self::EnrolmentOver
@@ -418,7 +510,18 @@ impl Rejected {
             Self::Payment(rejected) => kind_of_payment(*rejected),
             Self::Ledger(rejected) => kind_of_ledger(*rejected),
             Self::Busy => Kind::Busy,
+            Self::RateLimited { seconds: _ } => Kind::TooOften,
+            Self::SmsUnavailable => Kind::Unavailable,
         }
+    }
+
+    /// After how many seconds the same request has a chance; none where time alone changes nothing.
+    #[must_use]
+    pub const fn retry_after_seconds(&self) -> Option<u64> {
+        if let Self::RateLimited { seconds } = self {
+            return Some(*seconds);
+        }
+        if matches!(self.kind(), Kind::Busy) { Some(2) } else { None }
     }
 
     pub(crate) const fn merchant() -> Self {
@@ -475,6 +578,22 @@ impl Rejected {
 
     pub(crate) const fn break_glass() -> Self {
         Self::Unknown { what: "break-glass", code: "break_glass_unknown" }
+    }
+
+    pub(crate) const fn challenge() -> Self {
+        Self::Unknown { what: "code", code: "challenge_unknown" }
+    }
+
+    pub(crate) const fn device() -> Self {
+        Self::Unknown { what: "device", code: "device_unknown" }
+    }
+
+    pub(crate) const fn ward() -> Self {
+        Self::Unknown { what: "ward", code: "ward_unknown" }
+    }
+
+    pub(crate) const fn guardian() -> Self {
+        Self::Unknown { what: "guardian", code: "guardian_unknown" }
     }
 
     pub(crate) const fn confirmation() -> Self {

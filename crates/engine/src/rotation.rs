@@ -346,5 +346,7 @@ fn label(holder: Holder, id: &str) -> Result<String> {
         Holder::Webhook => KeyOf::Webhook(id.parse().with_context(damaged)?).label(),
         Holder::Totp => KeyOf::Totp(id.parse().with_context(damaged)?).label(),
         Holder::Index => Keys::index_label().to_owned(),
+        Holder::PhoneCode => KeyOf::PhoneCode(id.parse().with_context(damaged)?).label(),
+        Holder::Text => KeyOf::Text(id.parse().with_context(damaged)?).label(),
     })
 }

@@ -4,7 +4,7 @@ use evidence::DataKey;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use store::{ConsentRow, FaceState, Language, PayerRow, Tx};
-use types::{ConsentId, GeoPoint, PayerId, PhoneNumber, Template};
+use types::{ConsentId, GeoPoint, PayerId, PhoneNumber, Template, Tier};
 
 use crate::engine::{Contact, Context, Engine, entry, seal_contact, seal_template};
 use crate::enrolment::CONSENT_VERSION;
@@ -100,17 +100,21 @@ impl Engine {
         let SyntheticFace { city, home, template } = SyntheticFace::new(number, self.faces.dimension())?;
         let id = PayerId::generate(ctx.now, ctx.random);
         let phone: PhoneNumber = format!("+86170{number:08}").parse().map_err(anyhow::Error::new)?;
-        let contact = Contact { name: format!("Synthetic {number}"), phone };
+        let contact = Contact { name: format!("Synthetic {number}"), phone, birth_date: None };
         let key = DataKey::draw(ctx.random);
         let row = PayerRow {
             id,
             contact_sealed: seal_contact(&key, id, &contact, ctx.random)?,
             contact_key: Some(self.keys.wrap(tx, KeyOf::Contact(id), &key, ctx.random)?),
             closed_at: None,
-            phone_index: self.keys.blind_index("phone", contact.phone.reveal()),
+            phone_index: self.phone_index(&contact.phone),
             pin_hash: None,
             pin_failures: 0,
             pin_locked_until: None,
+            pin_locks: 0,
+            pin_recovered_at: None,
+            // Nobody whose limits matter.
+            tier: Tier::Verified,
             language: Language::Zh,
             home_city: city.to_owned(),
             home,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use types::{Amount, Currency, SignedDuration};
 
+use crate::people::{Codes, Devices, Minors, Pins, Texts, Tiers};
 use crate::rates::Rates;
 
 /// Everything an operator decides. Unknown keys are refused, so that a typing error never weakens a rule.
@@ -34,6 +35,24 @@ pub struct Policy {
     /// How often the interface may be called.
     #[serde(default)]
     pub rates: Rates,
+    /// Codes that are sent to phones.
+    #[serde(default)]
+    pub codes: Codes,
+    /// How text messages are sent.
+    #[serde(default)]
+    pub texts: Texts,
+    /// Payers' own devices.
+    #[serde(default)]
+    pub devices: Devices,
+    /// Payment PINs.
+    #[serde(default)]
+    pub pins: Pins,
+    /// What the young may do.
+    #[serde(default)]
+    pub minors: Minors,
+    /// What follows from how well a holder is known.
+    #[serde(default)]
+    pub tiers: Tiers,
 }
 
 /// How a face becomes a payer.
@@ -309,6 +328,7 @@ impl Policy {
                 && self.times.enrolment_code_minutes > 0,
             "times are positive",
         )?;
+        self.check_people()?;
         match &self.recognition {
             Recognition::NarrowedByLastFour { threshold } => require(
                 (-1.0..=1.0).contains(threshold),
@@ -316,6 +336,34 @@ impl Policy {
             ),
             Recognition::Posterior(certainty) => certainty.check(),
         }
+    }
+
+    fn check_people(&self) -> Result<(), PolicyError> {
+        let require = |holds: bool, what| if holds { Ok(()) } else { Err(PolicyError::Nonsense(what)) };
+        let codes = &self.codes;
+        require((1..=60).contains(&codes.minutes), "codes.minutes lies between 1 and 60")?;
+        require((1..=10).contains(&codes.tries), "codes.tries lies between 1 and 10")?;
+        require(
+            1 <= codes.per_minute && codes.per_minute <= codes.per_hour && codes.per_hour <= codes.per_day,
+            "codes.per_minute is at least 1, at most per_hour, and that at most per_day",
+        )?;
+        require(codes.per_day <= 100_000, "codes.per_day is at most 100000")?;
+        require(self.texts.retry_seconds.len() <= 100, "texts.retry_seconds has at most 100 entries")?;
+        require((1..=10).contains(&self.pins.tries), "pins.tries lies between 1 and 10")?;
+        require(!self.pins.lock_minutes.is_empty(), "pins.lock_minutes has an entry")?;
+        require(
+            self.pins.recovery_open_hours > 0 && self.pins.recovery_hours <= 24 * 31,
+            "pins.recovery_hours is at most 744, pins.recovery_open_hours is positive",
+        )?;
+        require(
+            self.minors.guardian_below_age <= self.minors.adult_age && self.minors.adult_age <= 30,
+            "minors.guardian_below_age is at most adult_age, and that at most 30",
+        )?;
+        require(
+            self.minors.payment_max_minor >= 0 && self.minors.day_max_minor >= 0,
+            "limits of minors are not negative",
+        )?;
+        require(self.tiers.basic_day_max_minor >= 0, "tiers.basic_day_max_minor is not negative")
     }
 
     /// An amount of this policy's currency.

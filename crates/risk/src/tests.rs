@@ -27,6 +27,7 @@ fn case(minor: i64, p_wrong: f64) -> Case {
         spent_one_factor_minor: 0,
         spent_minor: 0,
         repeated: false,
+        holder: crate::Holder::default(),
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use types::{Amount, Probability};
 
+use crate::people::{Holder, holder_refusal};
 use crate::{Check, Policy, Recognition};
 
 /// What the face says, under the rule of the policy.
@@ -59,6 +60,9 @@ pub struct Case {
     /// Did the candidate pay this merchant exactly this amount within the policy's `repeat_seconds`?
     #[serde(default)]
     pub repeated: bool,
+    /// Who holds the candidate's account.
+    #[serde(default)]
+    pub holder: Holder,
 }
 
 /// Why a verdict is what it is.
@@ -107,6 +111,10 @@ pub enum Refusal {
     CheckFailed,
     /// The day's limit is reached.
     OverDayLimit,
+    /// The holder is so young that a guardian is needed, and there is none.
+    GuardianNeeded,
+    /// The holder is not of age, and this is more than a minor may spend.
+    MinorLimit,
 }
 
 impl Refusal {
@@ -120,6 +128,8 @@ impl Refusal {
             Self::StillUnsure => "still_unsure",
             Self::CheckFailed => "check_failed",
             Self::OverDayLimit => "over_day_limit",
+            Self::GuardianNeeded => "guardian_needed",
+            Self::MinorLimit => "minor_limit",
         }
     }
 }
@@ -156,9 +166,19 @@ pub enum Verdict {
 /// Decides one attempt. Deterministic; never approves on doubt.
 #[must_use]
 pub fn decide(policy: &Policy, case: &Case) -> Verdict {
-    match &policy.recognition {
+    let verdict = match &policy.recognition {
         Recognition::Posterior(certainty) => decide_by_posterior(policy, certainty, case),
         Recognition::NarrowedByLastFour { threshold } => decide_by_threshold(*threshold, case),
+    };
+    match verdict {
+        // Asked last, so that nobody learns from a face alone that a stranger who looks alike is a child.
+        Verdict::Approve { p_wrong, reasons } => match holder_refusal(policy, case) {
+            Some(refusal) => refuse(refusal, p_wrong),
+            None => Verdict::Approve { p_wrong, reasons },
+        },
+        Verdict::StepUp { ask: _, p_wrong: _, reasons: _ } | Verdict::Refuse { refusal: _, p_wrong: _ } => {
+            verdict
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::Client;
+use crate::{Client, Phones};
 
 /// Models load in seconds, a large gallery in some more.
 const START_TIMEOUT: Duration = Duration::from_secs(120);
@@ -39,12 +39,26 @@ pub struct Start {
     pub push_gateway: Option<String>,
     /// The master key by way of the environment; none for the file in the data folder.
     pub master_keys: Option<String>,
+    /// How text messages leave.
+    pub sms: Sms,
     /// Where to listen: `127.0.0.1:0` takes any free port.
     pub listen: String,
     /// Everything else, as it is typed.
     pub more: Vec<String>,
     /// Where the server's log goes.
     pub log: PathBuf,
+}
+
+/// How a server sends text messages.
+#[derive(Clone, Debug, Default)]
+pub enum Sms {
+    /// Into a folder beside the data folder: [`Server::phones`].
+    #[default]
+    Spool,
+    /// To this address.
+    Gateway(String),
+    /// Not at all.
+    Nowhere,
 }
 
 /// A running server; stopped when dropped.
@@ -77,6 +91,18 @@ impl Server {
         }
         if let Some(keys) = &start.master_keys {
             command.env("SURETY_MASTER_KEY", keys);
+        }
+        let spool = start.data.with_extension("sms");
+        match &start.sms {
+            Sms::Spool => {
+                std::fs::create_dir_all(&spool)
+                    .with_context(|| format!("cannot make {}", spool.display()))?;
+                command.arg("--sms-spool").arg(&spool);
+            }
+            Sms::Gateway(url) => {
+                command.arg("--sms-gateway").arg(url);
+            }
+            Sms::Nowhere => {}
         }
         let mut child = command
             .args(&start.more)
@@ -138,6 +164,12 @@ impl Server {
     #[must_use]
     pub fn data(&self) -> &Path {
         &self.data
+    }
+
+    /// Everybody's phones, where the server spools text messages.
+    #[must_use]
+    pub fn phones(&self) -> Phones {
+        Phones::new(&self.data.with_extension("sms"))
     }
 
     /// The PostgreSQL database, if it is one.

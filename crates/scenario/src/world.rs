@@ -15,8 +15,8 @@ use types::{
 };
 
 use crate::play::Settings;
-use crate::server::{self, Server, Start};
-use crate::{CallError, Client, Device, DeviceKey, people};
+use crate::server::{self, Server, Sms, Start};
+use crate::{CallError, Client, Device, DeviceKey, Phones, people};
 
 /// Somebody who can call the server that a story leaves running.
 pub struct Address {
@@ -188,6 +188,7 @@ impl<'a> World<'a> {
             policy: Some(policy),
             push_gateway: None,
             master_keys: None,
+            sms: Sms::Spool,
             listen: self.settings.listen.clone(),
             more: Vec::new(),
             log: self.folder.join(format!("server-{}.log", self.starts)),
@@ -254,6 +255,11 @@ impl<'a> World<'a> {
     pub(crate) fn anybody(&self) -> Result<&Client> {
         let (_, client) = self.server.as_ref().context("no platform is running yet")?;
         Ok(client)
+    }
+
+    pub(crate) fn phones(&self) -> Result<Phones> {
+        let (server, _) = self.server.as_ref().context("no platform is running yet")?;
+        Ok(server.phones())
     }
 
     pub(crate) fn staff(&self) -> Result<Client> {

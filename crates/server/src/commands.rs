@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Parser, Subcommand};
-use engine::{Engine, Installation, Options};
+use engine::{Engine, Installation, Options, Texts};
 use face::FaceModels;
 use store::Store;
 use zeroize::Zeroizing;
@@ -75,6 +75,13 @@ struct Folders {
     /// Also push messages to payers to this address, signed with the secret in `push.key` of the data folder.
     #[arg(long, value_name = "URL")]
     push_gateway: Option<String>,
+    /// Send text messages by posting them to this address, signed with the secret in `sms.key` of the data folder.
+    /// Without this or a spool folder nobody can open an account or log in.
+    #[arg(long, value_name = "URL", conflicts_with = "sms_spool")]
+    sms_gateway: Option<String>,
+    /// Send text messages by putting them into this folder as files, as SMS Server Tools 3 takes them.
+    #[arg(long, value_name = "FOLDER")]
+    sms_spool: Option<PathBuf>,
 }
 
 /// Where the books are.
@@ -126,9 +133,21 @@ impl Folders {
             captures: self.captures.as_deref(),
             push_gateway: self.push_gateway.as_deref(),
             master_keys: self.master.keys.as_deref(),
+            texts: self.texts()?,
         };
         let engine = clock::with_context(|ctx| installation.engine(faces, &options, ctx))?;
         Ok((installation, engine))
+    }
+}
+
+impl Folders {
+    /// How text messages leave. A spool folder that is not there would swallow every code.
+    fn texts(&self) -> Result<Option<Texts<'_>>> {
+        if let Some(folder) = &self.sms_spool {
+            ensure!(folder.is_dir(), "--sms-spool names no folder: {}", folder.display());
+            return Ok(Some(Texts::Spool(folder)));
+        }
+        Ok(self.sms_gateway.as_deref().map(Texts::Gateway))
     }
 }
 

@@ -75,6 +75,8 @@ struct Api;
 fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Api::openapi())
         .merge(routes::system::routes())
+        .merge(routes::accounts::routes())
+        .merge(routes::holders::routes())
         .merge(routes::payers::routes())
         .merge(routes::merchants::routes())
         .merge(routes::merchant_keys::routes())

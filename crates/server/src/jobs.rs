@@ -18,10 +18,12 @@ use self::post::Poster;
 mod outbox;
 mod post;
 mod rounds;
+mod spool;
 
 /// How many recipients of each queue are sent to at the same time.
 const WEBHOOK_SENDERS: usize = 8;
 const PUSH_SENDERS: usize = 4;
+const TEXT_SENDERS: usize = 2;
 /// How long a stop waits for what is being sent.
 const PATIENCE: Duration = Duration::from_secs(4);
 
@@ -67,7 +69,9 @@ impl Jobs {
         let (token, alive) = channel();
         let job = Starter { engine, stop: &stop, token };
         job.start("rounds", rounds::run)?;
-        for (queue, senders) in [(Queue::Webhooks, WEBHOOK_SENDERS), (Queue::Pushes, PUSH_SENDERS)] {
+        let queues =
+            [(Queue::Webhooks, WEBHOOK_SENDERS), (Queue::Pushes, PUSH_SENDERS), (Queue::Texts, TEXT_SENDERS)];
+        for (queue, senders) in queues {
             let turn = Arc::new(Mutex::new(()));
             let poster = Arc::new(Poster::new(engine.webhook_timeout()));
             for _ in 0..senders {

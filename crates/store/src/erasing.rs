@@ -285,12 +285,19 @@ impl Tx<'_> {
         let nothing: &[u8] = &[];
         self.execute_one(
             "UPDATE payers SET contact_sealed = ?2, contact_key = NULL, contact_generation = NULL, phone_index = ?3,
-                               pin_hash = NULL, pin_failures = 0, pin_locked_until = NULL, home_city = '',
+                               pin_hash = NULL, pin_failures = 0, pin_locked_until = NULL, pin_locks = 0,
+                               pin_recovered_at = NULL, home_city = '',
                                home_latitude = 0, home_longitude = 0, face = 'none', closed_at = ?4
              WHERE id = ?1",
             &[text(id), nothing.into(), phone_index.as_slice().into(), now.into()],
         )?;
         self.execute("DELETE FROM traces WHERE payer_id = ?1", &[text(id)])?;
+        self.execute("DELETE FROM past_phones WHERE payer_id = ?1", &[text(id)])?;
+        self.execute("DELETE FROM pin_recoveries WHERE payer_id = ?1", &[text(id)])?;
+        self.execute("DELETE FROM guardians WHERE ward_id = ?1 OR guardian_id = ?1", &[text(id)])?;
+        // Who saw a document, and when, stays; what stood in it does not.
+        let forget = "UPDATE identities SET document_sealed = ?2 WHERE payer_id = ?1";
+        self.execute(forget, &[text(id), nothing.into()])?;
         Ok(())
     }
 

@@ -25,12 +25,24 @@ pub enum Holder {
     Totp,
     /// The key of the blind index.
     Index,
+    /// The number that a code was sent to.
+    PhoneCode,
+    /// A text message.
+    Text,
 }
 
 impl Holder {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Contact, Self::Face, Self::Capture, Self::Webhook, Self::Totp, Self::Index];
+    pub const ALL: [Self; 8] = [
+        Self::Contact,
+        Self::Face,
+        Self::Capture,
+        Self::Webhook,
+        Self::Totp,
+        Self::Index,
+        Self::PhoneCode,
+        Self::Text,
+    ];
 
     /// Table, and the columns of id, key and generation.
     const fn columns(self) -> [&'static str; 4] {
@@ -41,6 +53,8 @@ impl Holder {
             Self::Webhook => ["merchants", "id", "webhook_key", "webhook_generation"],
             Self::Totp => ["user_secrets", "user_id", "totp_key", "totp_generation"],
             Self::Index => ["installation", "name", "value", "generation"],
+            Self::PhoneCode => ["phone_codes", "id", "key_wrapped", "generation"],
+            Self::Text => ["outbox", "id", "text_key", "text_generation"],
         }
     }
 }

@@ -1,10 +1,11 @@
 //! The outbox: what leaves for somebody else's machine, in order for each recipient, at least once.
 
 use anyhow::{Context, Result, bail};
+use evidence::WrappedKey;
 use serde_json::json;
 use types::{DeliveryId, Timestamp};
 
-use crate::value::{Row, text};
+use crate::value::{Row, Value, text};
 use crate::{MessageRow, Tx};
 
 /// The recipients `w` for whom something waits, from `?1` on as long as they begin with it. It jumps from one to the
@@ -44,7 +45,7 @@ impl DeliveryState {
 pub struct DeliveryRow {
     /// Its id: the same in every attempt, so that the recipient can tell a repetition.
     pub id: DeliveryId,
-    /// To whom: `merchant:` or `payer:` and the id.
+    /// To whom: `merchant:` or `payer:` and the id, or `text:` and a keyed fingerprint of the number.
     pub recipient: String,
     /// What it tells, for example `payment.captured`.
     pub kind: String,
@@ -60,6 +61,17 @@ pub struct DeliveryRow {
     pub created_at: Timestamp,
     /// When it was taken or given up.
     pub done_at: Option<Timestamp>,
+    /// What a text message says, and to whom; gone once it is sent or given up.
+    pub text: Option<SealedText>,
+}
+
+/// The number and the words of a text message, sealed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedText {
+    /// Both, sealed.
+    pub sealed: Vec<u8>,
+    /// The key they are sealed under.
+    pub key: WrappedKey,
 }
 
 impl DeliveryRow {
@@ -83,6 +95,7 @@ impl DeliveryRow {
             last_error: None,
             created_at: message.at,
             done_at: None,
+            text: None,
         }
     }
 }
@@ -94,7 +107,8 @@ impl Tx<'_> {
     /// The database fails.
     pub fn insert_delivery(&self, row: &DeliveryRow) -> Result<()> {
         self.execute_one(
-            "INSERT INTO outbox (id, recipient, kind, body, state, attempts, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO outbox (id, recipient, kind, body, state, attempts, created_at, text_sealed, text_key, text_generation)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             &[
                 text(row.id),
                 row.recipient.as_str().into(),
@@ -103,6 +117,9 @@ impl Tx<'_> {
                 row.state.name().into(),
                 row.attempts.into(),
                 row.created_at.into(),
+                row.text.as_ref().map(|text| text.sealed.as_slice()).into(),
+                row.text.as_ref().map(|text| text.key.bytes.as_slice()).into(),
+                row.text.as_ref().map_or(Value::Null, |sealed| text(sealed.key.generation)),
             ],
         )
     }
@@ -246,6 +263,16 @@ impl Tx<'_> {
         )
     }
 
+    /// Forgets what a text message says, with its key: once it is sent or given up nobody needs it.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn wipe_text(&self, id: DeliveryId) -> Result<()> {
+        let sql =
+            "UPDATE outbox SET text_sealed = NULL, text_key = NULL, text_generation = NULL WHERE id = ?1";
+        self.execute_one(sql, &[text(id)])
+    }
+
     /// The id of every delivery, in order.
     ///
     /// # Errors
@@ -283,6 +310,11 @@ fn read_delivery(row: &Row<'_>) -> Result<DeliveryRow> {
         "dead" => DeliveryState::Dead,
         other => bail!("column state is damaged: {other:?}"),
     };
+    let text = match (row.optional_blob("text_sealed")?, row.wrapped_key("text_key", "text_generation")?) {
+        (Some(sealed), Some(key)) => Some(SealedText { sealed, key }),
+        (None, None) => None,
+        (Some(_), None) | (None, Some(_)) => bail!("a text and its key do not go together"),
+    };
     Ok(DeliveryRow {
         id: row.parse("id")?,
         recipient: row.string("recipient")?,
@@ -293,5 +325,6 @@ fn read_delivery(row: &Row<'_>) -> Result<DeliveryRow> {
         last_error: row.optional_string("last_error")?,
         created_at: row.time("created_at")?,
         done_at: row.optional_time("done_at")?,
+        text,
     })
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use evidence::WrappedKey;
-use types::{ConsentId, Digest, EnrolmentId, GeoPoint, PayerId, Timestamp};
+use types::{ConsentId, Digest, EnrolmentId, GeoPoint, PayerId, Tier, Timestamp};
 
 use crate::Tx;
 use crate::value::{Row, Value, text};
@@ -63,6 +63,12 @@ pub struct PayerRow {
     pub pin_failures: u32,
     /// Until when the PIN is not taken; none when it is.
     pub pin_locked_until: Option<Timestamp>,
+    /// How often in a row the PIN was locked.
+    pub pin_locks: u32,
+    /// When a PIN was last set without the one before it.
+    pub pin_recovered_at: Option<Timestamp>,
+    /// How well the holder is known.
+    pub tier: Tier,
     /// What the payer reads.
     pub language: Language,
     /// Where the payer lives.
@@ -179,8 +185,9 @@ impl Tx<'_> {
         };
         let inserted = self.execute(
             "INSERT INTO payers (id, contact_sealed, phone_index, pin_hash, pin_failures, language, home_city,
-                                 home_latitude, home_longitude, face, created_at, contact_key, contact_generation)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT (phone_index) DO NOTHING",
+                                 home_latitude, home_longitude, face, created_at, contact_key,
+                                 contact_generation, tier)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT (phone_index) DO NOTHING",
             &[
                 text(row.id),
                 row.contact_sealed.as_slice().into(),
@@ -195,9 +202,30 @@ impl Tx<'_> {
                 row.created_at.into(),
                 row.contact_key.as_ref().map(|key| key.bytes.as_slice()).into(),
                 row.contact_key.as_ref().map_or(Value::Null, |key| text(key.generation)),
+                row.tier.name().into(),
             ],
         )?;
         Ok(inserted == 1)
+    }
+
+    /// The payer who has this phone now, if somebody does.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn payer_of_phone(&self, phone_index: &[u8; 32]) -> Result<Option<PayerRow>> {
+        let sql = "SELECT * FROM payers WHERE phone_index = ?1";
+        self.first_locked(sql, &[phone_index.as_slice().into()], read_payer)
+    }
+
+    /// Sets what is sealed of a payer under his key, and how well he is known.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn set_contact(&self, id: PayerId, sealed: &[u8], tier: Tier) -> Result<()> {
+        self.execute_one(
+            "UPDATE payers SET contact_sealed = ?2, tier = ?3 WHERE id = ?1",
+            &[text(id), sealed.into(), tier.name().into()],
+        )
     }
 
     /// The payer, if there is one.
@@ -224,19 +252,22 @@ impl Tx<'_> {
         self.execute_one("UPDATE payers SET face = ?2 WHERE id = ?1", &[text(id), face.name().into()])
     }
 
-    /// Sets the count of wrong PINs in a row, and until when the PIN is not taken.
+    /// Writes what is known of a payer's PIN: hash, wrong ones in a row, lock, when it was recovered.
     ///
     /// # Errors
     /// The database fails.
-    pub fn set_pin_failures(
-        &self,
-        id: PayerId,
-        failures: u32,
-        locked_until: Option<Timestamp>,
-    ) -> Result<()> {
+    pub fn update_pin(&self, row: &PayerRow) -> Result<()> {
         self.execute_one(
-            "UPDATE payers SET pin_failures = ?2, pin_locked_until = ?3 WHERE id = ?1",
-            &[text(id), failures.into(), locked_until.into()],
+            "UPDATE payers SET pin_hash = ?2, pin_failures = ?3, pin_locked_until = ?4, pin_locks = ?5,
+                               pin_recovered_at = ?6 WHERE id = ?1",
+            &[
+                text(row.id),
+                row.pin_hash.as_deref().into(),
+                row.pin_failures.into(),
+                row.pin_locked_until.into(),
+                row.pin_locks.into(),
+                row.pin_recovered_at.into(),
+            ],
         )
     }
 
@@ -436,6 +467,11 @@ fn read_payer(row: &Row<'_>) -> Result<PayerRow> {
         "en" => Language::En,
         other => bail!("column language is damaged: {other:?}"),
     };
+    let tier = match row.string("tier")?.as_str() {
+        "basic" => Tier::Basic,
+        "verified" => Tier::Verified,
+        other => bail!("column tier is damaged: {other:?}"),
+    };
     Ok(PayerRow {
         id: row.parse("id")?,
         contact_sealed: row.blob("contact_sealed")?,
@@ -443,6 +479,9 @@ fn read_payer(row: &Row<'_>) -> Result<PayerRow> {
         pin_hash: row.optional_string("pin_hash")?,
         pin_failures: row.count("pin_failures")?,
         pin_locked_until: row.optional_time("pin_locked_until")?,
+        pin_locks: row.count("pin_locks")?,
+        pin_recovered_at: row.optional_time("pin_recovered_at")?,
+        tier,
         language,
         home_city: row.string("home_city")?,
         home: row.point("home_latitude", "home_longitude")?,

@@ -130,6 +130,8 @@ ids! {
     TemplateId = "tpl";
     /// A recorded consent to a version of the consent text.
     ConsentId = "con";
+    /// A code sent to a phone, to prove who has it.
+    ChallengeId = "otp";
     /// A question put to the payer's own device.
     ConfirmationId = "cnf";
     /// A message to a payer.

@@ -7,6 +7,7 @@
 
 mod amount;
 mod digest;
+mod holder;
 mod id;
 mod phone;
 mod place;
@@ -16,9 +17,11 @@ mod template;
 
 pub use amount::{Amount, AmountError, Currency};
 pub use digest::{Digest, DigestError};
+pub use holder::Tier;
 pub use id::{
-    AlertId, BreakGlassId, CaptureId, ConfirmationId, ConsentId, DeliveryId, DisputeId, EnrolmentId, EventId, IdError, KeyId, MerchantId, MessageId, OrderId, PayerId, PaymentId, RefundId, RelocationId, SessionId, SettlementId, TemplateId, TerminalId, TombstoneId, TransferId, UserId,
+    AlertId, BreakGlassId, CaptureId, ChallengeId, ConfirmationId, ConsentId, DeliveryId, DisputeId, EnrolmentId, EventId, IdError, KeyId, MerchantId, MessageId, OrderId, PayerId, PaymentId, RefundId, RelocationId, SessionId, SettlementId, TemplateId, TerminalId, TombstoneId, TransferId, UserId,
 };
+pub use jiff::civil::Date;
 pub use jiff::{SignedDuration, Timestamp};
 pub use phone::{LastFour, PhoneError, PhoneNumber};
 pub use place::{GeoPoint, Place, PlaceError};

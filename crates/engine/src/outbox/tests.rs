@@ -19,6 +19,7 @@ fn waiting() -> DeliveryRow {
         last_error: None,
         created_at: at(0),
         done_at: None,
+        text: None,
     }
 }
 

@@ -3,14 +3,17 @@
 use anyhow::{Context, Result, bail};
 use api::{
     ConfirmEnrolment, Consent, ConsentText, DeviceLocation, EnrolmentView, Face, Freeze, Funding, Language,
-    Message, MessageList, NewEnrolment, NewPayer, NewPayerReply, PayerView, Unfreeze,
+    Message, MessageList, NewEnrolment, PayerView, Unfreeze,
 };
-use types::{Amount, PhoneNumber};
+use types::{Amount, Date, PhoneNumber};
 
 use super::{platform, tell};
-use crate::CallError;
 use crate::pattern::{Args, Row, say, say_all};
 use crate::world::{Person, World};
+use crate::{CallError, NewHolder};
+
+/// Everybody in a story is of age.
+const BORN: Date = Date::constant(1987, 6, 23);
 
 fn register(world: &mut World<'_>, row: &Row<'_>) -> Result<String> {
     let name = row.get("name")?.to_owned();
@@ -21,14 +24,21 @@ fn register(world: &mut World<'_>, row: &Row<'_>) -> Result<String> {
         "English" => Language::En,
         other => bail!("nobody reads {other:?} here"),
     };
-    let payer = NewPayer { name: name.clone(), phone: phone.clone(), pin: pin.clone(), language, home };
-    let reply: NewPayerReply = world.anybody()?.post("/v1/payers", &payer)?;
+    let holder = NewHolder {
+        name: name.clone(),
+        phone: phone.clone(),
+        birth_date: BORN,
+        pin: pin.clone(),
+        language,
+        home: home.clone(),
+    };
+    let reply = world.phones()?.register(world.anybody()?, &holder)?;
     world.add_person(Person {
         name: name.clone(),
         face: row.get("face")?.to_owned(),
         phone,
         pin,
-        home: payer.home,
+        home,
         payer_id: reply.payer_id,
         device_key: reply.device_key,
     });
@@ -76,7 +86,7 @@ fn confirm(world: &World<'_>, name: &str, code: &str) -> Result<EnrolmentView, C
     let message = newest(world, name, "enrolment_code").map_err(CallError::Transport)?;
     let path = format!("/v1/me/enrolments/{}/confirm", message.reference);
     let phone = world.phone_of(name).map_err(CallError::Transport)?;
-    phone.post(&path, &ConfirmEnrolment { code: code.to_owned() })
+    phone.post(&path, &ConfirmEnrolment { code: code.to_owned(), pin: None })
 }
 
 /// The newest message of a kind on a person's own phone.

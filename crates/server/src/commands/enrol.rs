@@ -22,6 +22,9 @@ pub(crate) struct Enrol {
     /// A file with the device key that registration gave.
     #[arg(long, value_name = "FILE")]
     device_key: PathBuf,
+    /// A file with the payment PIN; needed where the device joined the account only lately.
+    #[arg(long, value_name = "FILE")]
+    pin: Option<PathBuf>,
     /// Agree to the consent text in force; it is printed first.
     #[arg(long, required = true)]
     i_agree: bool,
@@ -31,6 +34,14 @@ pub(crate) struct Enrol {
 }
 
 impl Enrol {
+    fn pin(&self) -> Result<Option<String>> {
+        let read = |path: &PathBuf| {
+            let pin = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+            Ok(pin.trim().to_owned())
+        };
+        self.pin.as_ref().map(read).transpose()
+    }
+
     pub(crate) fn run(self) -> Result<ExitCode> {
         let key = std::fs::read_to_string(&self.device_key);
         let key = key.with_context(|| format!("reading {}", self.device_key.display()))?;
@@ -53,7 +64,8 @@ impl Enrol {
         let code =
             message.and_then(|m| m.value).context("the code has not arrived in the own device's messages")?;
         let path = format!("/v1/me/enrolments/{id}/confirm");
-        let _confirmed: api::EnrolmentView = client.post(&path, &api::ConfirmEnrolment { code })?;
+        let _confirmed: api::EnrolmentView =
+            client.post(&path, &api::ConfirmEnrolment { code, pin: self.pin()? })?;
         say("face payment is switched on")?;
         Ok(ExitCode::SUCCESS)
     }

@@ -9,9 +9,12 @@ use engine::{
 
 use super::problem::Problem;
 
+pub(crate) mod accounts;
 pub(crate) mod money;
 pub(crate) mod people;
 pub(crate) mod terminals;
+
+pub(crate) use self::accounts::{code_purpose, device, document_kind, ward};
 
 pub(crate) const fn language(language: api::Language) -> Language {
     match language {
@@ -62,7 +65,13 @@ pub(crate) fn profile(profile: Profile) -> api::PayerView {
         FaceState::Enabled => api::Face::Enabled,
         FaceState::Frozen => api::Face::Frozen,
     };
-    api::PayerView { payer_id: profile.payer, name: profile.name, face, balances: profile.balances }
+    api::PayerView {
+        payer_id: profile.payer,
+        name: profile.name,
+        face,
+        balances: profile.balances,
+        tier: profile.tier,
+    }
 }
 
 pub(crate) fn tombstone(row: TombstoneRow) -> api::Tombstone {
@@ -205,6 +214,10 @@ fn refused(why: engine::Refusal) -> api::Stage {
         Refusal::CheckFailed => ("check_failed", "what was typed does not fit; pay another way"),
         Refusal::OverDayLimit => {
             ("over_day_limit", "the day's limit for face payments is reached; pay another way")
+        }
+        Refusal::GuardianNeeded => ("guardian_needed", "a guardian must agree first; pay another way"),
+        Refusal::MinorLimit => {
+            ("minor_limit", "this is more than a minor may spend by face; pay another way")
         }
     };
     api::Stage::Refused { code: code.to_owned(), detail: detail.to_owned() }

@@ -54,9 +54,12 @@ impl From<Rejected> for Problem {
             Kind::Forbidden => StatusCode::FORBIDDEN,
             Kind::Unknown => StatusCode::NOT_FOUND,
             Kind::Conflict => StatusCode::CONFLICT,
-            Kind::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Kind::TooOften => StatusCode::TOO_MANY_REQUESTS,
+            Kind::Busy | Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         };
-        Self::new(status, rejected.code(), rejected.to_string())
+        let problem = Self::new(status, rejected.code(), rejected.to_string());
+        let retry_after = rejected.retry_after_seconds();
+        Self { retry_after, ..problem }
     }
 }
 

@@ -4,8 +4,10 @@ use utoipa::Modify;
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
+pub(crate) mod accounts;
 pub(crate) mod deliveries;
 pub(crate) mod disputes;
+pub(crate) mod holders;
 pub(crate) mod logins;
 pub(crate) mod merchant_keys;
 pub(crate) mod merchants;

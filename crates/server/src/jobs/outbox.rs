@@ -4,10 +4,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use engine::{DeliveryRow, Engine, Error, Hold, Lease, Queue, Recorded};
+use anyhow::Context as _;
+use engine::{DeliveryRow, Engine, Error, Hold, Lease, Queue, Recorded, Route};
+use serde_json::json;
 
-use super::Stop;
 use super::post::{Failure, Poster};
+use super::{Stop, spool};
 use crate::clock;
 
 /// How often the outbox is looked into when nothing was found.
@@ -26,7 +28,7 @@ pub(super) fn run(engine: &Engine, stop: &Stop, queue: Queue, (turn, poster): (&
             next(engine, stop, queue)
         };
         let Some(lease) = lease else { return };
-        if let Err(error) = send_all(engine, stop, lease, poster) {
+        if let Err(error) = send_all(engine, stop, queue, (lease, poster)) {
             // The lease ends by itself, and the delivery is sent again.
             tracing::error!(?error, "what became of a delivery is not recorded");
         }
@@ -44,27 +46,41 @@ fn next(engine: &Engine, stop: &Stop, queue: Queue) -> Option<Lease> {
                 FAULT_PAUSE
             }
         };
-        stop.wait(pause);
+        match queue {
+            Queue::Webhooks | Queue::Pushes => {
+                stop.wait(pause);
+            }
+            // Somebody is looking at a phone: what this process commits is sent at once.
+            Queue::Texts => engine.await_texts(pause),
+        }
     }
     None
 }
 
-fn send_all(engine: &Engine, stop: &Stop, lease: Lease, poster: &Poster) -> Result<(), Error> {
-    let Lease { mut hold, endpoint, deliveries } = lease;
+fn send_all(
+    engine: &Engine,
+    stop: &Stop,
+    queue: Queue,
+    (lease, poster): (Lease, &Poster),
+) -> Result<(), Error> {
+    let Lease { mut hold, route, deliveries } = lease;
     let began = Instant::now();
     for delivery in &deliveries {
         if stop.is_asked() || began.elapsed() >= TURN {
             break;
         }
         let sent = Instant::now();
-        let outcome = match &endpoint {
-            // A panic here is about what the other side answered, and nothing of ours is at stake.
-            Some(endpoint) => {
-                catch_unwind(AssertUnwindSafe(|| poster.post(endpoint, delivery, clock::now())))
-                    .unwrap_or_else(|_| Err(Failure::from("the sender failed")))
+        // A panic here is about what the other side answered, and nothing of ours is at stake.
+        let send = || match (&route, queue) {
+            (None, _) => Err(Failure::from("no address")),
+            (Some(route), Queue::Texts) => send_text(engine, route, delivery, poster),
+            (Some(Route::Post(endpoint)), Queue::Webhooks | Queue::Pushes) => {
+                poster.post(endpoint, delivery, clock::now())
             }
-            None => Err(Failure::from("no address")),
+            (Some(Route::Spool(_)), Queue::Webhooks | Queue::Pushes) => Err(Failure::from("no address")),
         };
+        let outcome =
+            catch_unwind(AssertUnwindSafe(send)).unwrap_or_else(|_| Err(Failure::from("the sender failed")));
         metrics::histogram!("surety_delivery_seconds").record(sent.elapsed().as_secs_f64());
         match record(engine, &mut hold, delivery, &outcome)? {
             Recorded::Taken | Recorded::Dead => {}
@@ -72,6 +88,29 @@ fn send_all(engine: &Engine, stop: &Stop, lease: Lease, poster: &Poster) -> Resu
         }
     }
     clock::with_context(|ctx| engine.release(ctx, &hold))
+}
+
+/// Opens a text, and lets it go. Neither number nor words are in what is said of a failure.
+fn send_text(engine: &Engine, route: &Route, delivery: &DeliveryRow, poster: &Poster) -> Result<(), Failure> {
+    let now = clock::now();
+    let opened = engine.open_text(now, delivery).map_err(|error| {
+        tracing::error!(delivery = %delivery.id, ?error, "a text cannot be opened");
+        "it cannot be opened"
+    })?;
+    let text = opened.ok_or("too late")?;
+    match route {
+        Route::Spool(folder) => spool::write(folder, delivery.id, &text)
+            .with_context(|| format!("writing into {}", folder.display()))
+            .map_err(|error| {
+                tracing::error!(delivery = %delivery.id, ?error, "a text is not spooled");
+                Failure::from("the spool folder cannot be written")
+            }),
+        Route::Post(endpoint) => {
+            let data = json!({ "to": text.to, "text": text.text });
+            let body = json!({ "type": "text.message", "timestamp": delivery.created_at, "data": data });
+            poster.post(endpoint, &DeliveryRow { body, ..delivery.clone() }, now)
+        }
+    }
 }
 
 fn record(

@@ -1,5 +1,6 @@
 //! What is done every few seconds: authorisations end, business days are settled, lost pictures are
-//! swept, faces that were erased elsewhere are forgotten, the outbox is measured.
+//! swept, faces that were erased elsewhere are forgotten, waits for another PIN are over, old codes are forgotten, the
+//! outbox is measured.
 
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ pub(super) fn run(engine: &Engine, stop: &Stop) {
         done("ending authorisations", expire(engine));
         done("forgetting erased faces", forget(engine));
         done("forgetting nonces", forget_nonces(engine));
+        done("ending recoveries", recover(engine));
+        done("forgetting codes", forget_codes(engine));
         done("measuring the outbox", measure(engine));
         stop.wait(ROUND);
     }
@@ -80,6 +83,19 @@ fn expire(engine: &Engine) -> Result<()> {
     if expired > 0 {
         tracing::info!(expired, "authorisations ended");
     }
+    Ok(())
+}
+
+fn recover(engine: &Engine) -> Result<()> {
+    let ended = clock::with_context(|ctx| engine.end_recoveries(ctx))?;
+    if ended > 0 {
+        tracing::info!(ended, "PIN recoveries ended");
+    }
+    Ok(())
+}
+
+fn forget_codes(engine: &Engine) -> Result<()> {
+    engine.forget_codes(clock::now())?;
     Ok(())
 }
 

@@ -7,15 +7,15 @@ use std::sync::Arc;
 use std::thread;
 
 use api::{
-    BreakGlassView, ConfirmEnrolment, Consent, ConsentText, EnrolmentView, Funding, Language, MessageList, NewBreakGlass, NewEnrolment, NewMerchant, NewMerchantReply, NewPayer, NewPayerReply, NewTerminal, Terms, Webhook, WebhookReply,
+    BreakGlassView, ConfirmEnrolment, Consent, ConsentText, EnrolmentView, Funding, Language, MessageList, NewBreakGlass, NewEnrolment, NewMerchant, NewMerchantReply, NewTerminal, Terms, Webhook, WebhookReply,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use scenario::{Client, DeviceKey, RawCall, Reply, onboard};
+use scenario::{Client, DeviceKey, NewHolder, Phones, RawCall, Reply, onboard};
 use serde::Serialize;
 use tempfile::TempDir;
 use types::{
-    Amount, Currency, GeoPoint, MerchantId, PayerId, Place, StaffRole, StaffRoles, TerminalId, TransferId,
+    Amount, Currency, Date, GeoPoint, MerchantId, PayerId, Place, StaffRole, StaffRoles, TerminalId, TransferId,
 };
 
 use crate::data::{Books, postgres};
@@ -84,6 +84,10 @@ impl City {
         fs::write(folder.path().join("policy.toml"), policy()).unwrap();
         let receiver = Receiver::start();
         start.more.extend(["--push-gateway".to_owned(), receiver.url("push")]);
+        let spool = folder.path().join("sms");
+        fs::create_dir_all(&spool).unwrap();
+        start.more.extend(["--sms-spool".to_owned(), spool.to_str().unwrap().to_owned()]);
+        let phones = Phones::new(&spool);
         let server = start.start();
         let staff = server.access.staff();
         // The key of the first start is an administrator's. For an hour it is everybody's on duty.
@@ -92,8 +96,8 @@ impl City {
         let _: BreakGlassView = staff.post("/v1/break-glass", &taken).unwrap();
         let tills: Vec<Till> = thread::scope(|scope| {
             let build = |number| {
-                let (staff, receiver, anybody) = (&staff, &receiver, server.access.client());
-                scope.spawn(move || build_till(&anybody, staff, receiver, number))
+                let (staff, receiver, phones, anybody) = (&staff, &receiver, &phones, server.access.client());
+                scope.spawn(move || build_till((&anybody, phones), staff, receiver, number))
             };
             let building: Vec<_> = (1..=people).map(build).collect();
             building.into_iter().map(|till| till.join().unwrap()).collect()
@@ -120,6 +124,7 @@ pub(crate) fn policy() -> String {
         ("repeat_seconds = 60", "repeat_seconds = 0".to_owned()),
         ("day_one_factor_minor = 100000", format!("day_one_factor_minor = {BEGINNING}")),
         ("day_max_minor = 500000", format!("day_max_minor = {BEGINNING}")),
+        ("basic_day_max_minor = 100000", format!("basic_day_max_minor = {BEGINNING}")),
         ("session_seconds = 120", "session_seconds = 600".to_owned()),
         ("order_minutes = 15", "order_minutes = 600".to_owned()),
         ("p_wrong_max = 1e-6", "p_wrong_max = 1e-3".to_owned()),
@@ -136,7 +141,12 @@ pub(crate) fn policy() -> String {
     text
 }
 
-fn build_till(anybody: &Client, staff: &Client, receiver: &Receiver, number: usize) -> Till {
+fn build_till(
+    (anybody, phones): (&Client, &Phones),
+    staff: &Client,
+    receiver: &Receiver,
+    number: usize,
+) -> Till {
     let place = Place {
         city: "Hangzhou".to_owned(),
         address: format!("{number} West Lake Road"),
@@ -154,14 +164,15 @@ fn build_till(anybody: &Client, staff: &Client, receiver: &Receiver, number: usi
     receiver.trust(&hook, &secret.read::<WebhookReply>().unwrap().secret);
 
     let phone = format!("+86137000103{number:02}");
-    let person = NewPayer {
+    let person = NewHolder {
         name: "Wang Wei".to_owned(),
         phone: phone.parse().unwrap(),
+        birth_date: Date::constant(1987, 6, 23),
         pin: PIN.to_owned(),
         language: Language::En,
         home: place,
     };
-    let person: NewPayerReply = anybody.post("/v1/payers", &person).unwrap();
+    let person = phones.register(anybody, &person).unwrap();
     enrol(&anybody.with_key(&person.device_key), number);
     let top_up = Funding { transfer_id: TransferId::from_bits(10 + number as u128), amount: yuan(BEGINNING) };
     let _: Amount = staff.post(&format!("/v1/payers/{}/top-ups", person.payer_id), &top_up).unwrap();
@@ -185,7 +196,7 @@ fn enrol(payer: &Client, number: usize) {
     let enrolment: EnrolmentView = payer.post("/v1/me/enrolments", &NewEnrolment { frames }).unwrap();
     let inbox: MessageList = payer.get("/v1/me/messages").unwrap();
     let message = inbox.messages.into_iter().find(|message| message.kind == "enrolment_code").unwrap();
-    let confirm = ConfirmEnrolment { code: message.value.unwrap() };
+    let confirm = ConfirmEnrolment { code: message.value.unwrap(), pin: None };
     let path = format!("/v1/me/enrolments/{}/confirm", enrolment.enrolment_id);
     let _: EnrolmentView = payer.post(&path, &confirm).unwrap();
 }

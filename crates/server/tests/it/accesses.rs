@@ -82,8 +82,8 @@ fn a_list_of_cases_is_no_look_at_their_files() {
 #[test]
 fn decisions_name_only_whom_they_are_about() {
     let fixture = Fixture::new();
-    let other: api::NewPayerReply =
-        fixture.anybody.post("/v1/payers", &crate::fixture::new_payer("+8613700077777")).unwrap();
+    let other = crate::fixture::holder("+8613700077777");
+    let other = fixture.server.phones().register(&fixture.anybody, &other).unwrap();
     crate::fixture::enrol(&fixture.anybody.with_key(&other.device_key), true);
     let attempt = crate::fixture::attempt(&fixture.merchant, &fixture.terminal, fixture.terminal_id, "twins");
     let path = format!("/v1/capture-sessions/{}", attempt.session.session_id);

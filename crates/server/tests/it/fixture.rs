@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use api::{
     Capture, Check, ConfirmEnrolment, Consent, ConsentText, DisputeView, EnrolmentView, Funding, Language,
-    LoginView, MessageList, NewEnrolment, NewMerchant, NewMerchantReply, NewOrder, NewPayer, NewPayerReply, NewSession, NewSessionReply, NewTerminal, NotMe, OrderView, SessionView, Stage, StepUp,
+    LoginView, MessageList, NewEnrolment, NewMerchant, NewMerchantReply, NewOrder, NewSession, NewSessionReply, NewTerminal, NotMe, OrderView, SessionView, Stage, StepUp,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use scenario::{CallError, Client, Server, Start, onboard};
+use scenario::{CallError, Client, NewHolder, Server, Sms, Start, onboard};
 use tempfile::TempDir;
 use types::{
-    Amount, Currency, DisputeId, EnrolmentId, GeoPoint, MerchantId, OrderId, PayerId, PaymentId, Place,
+    Amount, Currency, Date, DisputeId, EnrolmentId, GeoPoint, MerchantId, OrderId, PayerId, PaymentId, Place,
     StaffRole, StaffRoles, TerminalId, TransferId, UserId,
 };
 
@@ -100,11 +100,12 @@ pub(crate) struct Setup {
     pub(crate) policy: Option<String>,
     pub(crate) reserve_fen: i64,
     pub(crate) push_gateway: Option<String>,
+    pub(crate) sms: Sms,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { models: models(), policy: None, reserve_fen: 1_000_000, push_gateway: None, more: Vec::new() }
+        Self { models: models(), policy: None, reserve_fen: 1_000_000, push_gateway: None, more: Vec::new(), sms: Sms::Spool }
     }
 }
 
@@ -122,6 +123,7 @@ fn start_on(folder: &Path, models: &Path, database: Option<String>) -> Start {
         policy: None,
         push_gateway: None,
         master_keys: None,
+        sms: Sms::Spool,
         listen: "127.0.0.1:0".to_owned(),
         more: Vec::new(),
         log: folder.join("server.log"),
@@ -145,6 +147,7 @@ impl Fixture {
             policy,
             push_gateway,
             more: setup.more.clone(),
+            sms: setup.sms.clone(),
             ..start(folder.path(), &setup.models)
         })
         .unwrap();
@@ -157,7 +160,7 @@ impl Fixture {
         let shop: NewMerchantReply = staff.post("/v1/merchants", &shop).unwrap();
         let till = NewTerminal { label: "till 1".to_owned(), place: home() };
         let till = onboard(&staff, shop.merchant_id, &till).unwrap();
-        let person: NewPayerReply = anybody.post("/v1/payers", &new_payer(PHONE)).unwrap();
+        let person = server.phones().register(&anybody, &holder(PHONE)).unwrap();
         let (merchant, terminal) = (anybody.with_key(&shop.api_key), anybody.with_signature(till.key));
         let payer = anybody.with_key(&person.device_key);
         fund(&staff, person.payer_id, setup.reserve_fen, 50_000);
@@ -241,10 +244,12 @@ pub(crate) fn verify(server: &Server) {
     assert!(!told.contains("WRONG"), "{told}");
 }
 
-pub(crate) fn new_payer(phone: &str) -> NewPayer {
-    NewPayer {
+/// Somebody of age.
+pub(crate) fn holder(phone: &str) -> NewHolder {
+    NewHolder {
         name: "Wang Wei".to_owned(),
         phone: phone.parse().unwrap(),
+        birth_date: Date::constant(1987, 6, 23),
         pin: PIN.to_owned(),
         language: Language::En,
         home: home(),
@@ -268,7 +273,8 @@ pub(crate) fn enrol(payer: &Client, confirm: bool) -> (EnrolmentId, String) {
     let code = message.value.unwrap();
     if confirm {
         let path = format!("/v1/me/enrolments/{}/confirm", enrolment.enrolment_id);
-        let _: EnrolmentView = payer.post(&path, &ConfirmEnrolment { code: code.clone() }).unwrap();
+        let _: EnrolmentView =
+            payer.post(&path, &ConfirmEnrolment { code: code.clone(), pin: None }).unwrap();
     }
     (enrolment.enrolment_id, code)
 }

@@ -20,6 +20,7 @@ mod money;
 mod openapi;
 mod operations;
 mod own_device;
+mod payers;
 mod people;
 mod pin;
 mod privacy;

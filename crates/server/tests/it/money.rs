@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use api::{
     CaptureMode, CapturePayment, DisputeView, MerchantBalances, MerchantPaymentView, MessageList,
-    NewMerchant, NewMerchantReply, NewOrder, NewPayerReply, NewRefund, NewTerminal, NotMe, OrderView,
+    NewMerchant, NewMerchantReply, NewOrder, NewRefund, NewTerminal, NotMe, OrderView,
     PayerView, Payout, RefundView, ReverseNumber, ReverseNumberReply, SettlementList, SettlementView, Stage,
     Terms,
 };
@@ -25,7 +25,7 @@ use types::{Amount, MerchantId, OrderId, PaymentId, SettlementId, TerminalId};
 
 use crate::database::{Dump, tamper};
 use crate::fixture::{
-    Attempt, PHONE, attempt_at, enrol, fund, home, models, new_order, new_payer, pay, somebody, start,
+    Attempt, PHONE, attempt_at, enrol, fund, holder, home, models, new_order, pay, somebody, start,
     transfer, verify, workspace, yuan,
 };
 
@@ -83,7 +83,7 @@ impl Shop {
         let admin = anybody.with_key(server.admin_key());
         let staff = somebody(&admin, "li.na");
         let (merchant_id, api_key, till) = open_shop(&staff, "Lantern Deli");
-        let person: NewPayerReply = anybody.post("/v1/payers", &new_payer(PHONE)).unwrap();
+        let person = server.phones().register(&anybody, &holder(PHONE)).unwrap();
         let payer = anybody.with_key(&person.device_key);
         fund(&staff, person.payer_id, reserve_fen, PURSE);
         enrol(&payer, true);

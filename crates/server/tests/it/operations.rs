@@ -1,8 +1,9 @@
 //! Every operation of the interface: whose key it takes, and a body that would be right.
 
+use scenario::{Code, new_payer};
 use serde_json::{Value, json};
 
-use crate::fixture::{Fixture, capture, home, new_order, new_payer, transfer, yuan};
+use crate::fixture::{Fixture, capture, holder, home, new_order, transfer, yuan};
 
 /// Of the vectors of RFC 8032; nobody signs with it here.
 const PUBLIC_KEY: &str = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
@@ -76,7 +77,9 @@ fn existing(fixture: &Fixture, folder: &str) -> String {
         "disputes" => fixture.dispute_id.to_string(),
         "terminals" => fixture.terminal_id.to_string(),
         // No question was put to the payer's device, nothing was settled, no webhook is set: well-formed ids of none.
-        "confirmations" | "settlements" | "deliveries" | "break-glass" | "relocations" | "keys" => unknown(folder),
+        "confirmations" | "settlements" | "deliveries" | "break-glass" | "relocations" | "keys" | "wards" | "devices" => {
+            unknown(folder)
+        }
         other => panic!("whose ids stand in /{other}/?"),
     }
 }
@@ -99,6 +102,9 @@ pub(crate) fn unknown(folder: &str) -> String {
         "terminals" => "term",
         "relocations" => "rel",
         "keys" => "key",
+        "wards" => "payer",
+        "devices" => "key",
+        "phone-codes" => "otp",
         other => panic!("whose ids stand in /{other}/?"),
     };
     format!("{prefix}_0192f0c1aaaa7aaaaaaaaaaaaaaaaaaa")
@@ -131,7 +137,24 @@ pub(crate) fn all(fixture: &Fixture) -> Vec<Operation> {
     operations.extend(payer(fixture));
     operations.extend(terminals());
     operations.extend(keys());
+    operations.extend(account());
     operations
+}
+
+const PHONE: &str = "+8613700099999";
+const CARRIER: &[&str] = &["carrier"];
+
+/// Of a code that was never sent.
+fn code() -> Code {
+    let challenge_id = unknown("phone-codes").parse().unwrap();
+    Code { challenge_id, code: "123456".to_owned() }
+}
+
+fn with_code(mut body: Value) -> Value {
+    let Code { challenge_id, code } = code();
+    body["challenge_id"] = json!(challenge_id);
+    body["code"] = json!(code);
+    body
 }
 
 fn public() -> Vec<Operation> {
@@ -139,18 +162,40 @@ fn public() -> Vec<Operation> {
         get("/health", &[]),
         get("/metrics", &[]),
         get("/v1/consent-text", &[]),
-        post("/v1/payers", &[], json!(new_payer("+8613700099999"))),
+        post("/v1/phone-codes", &[], json!({ "phone": PHONE, "purpose": "login", "language": "en" })),
+        Operation { optional: CARRIER, ..post("/v1/payers", &[], json!(new_payer(&holder(PHONE), &code()))) },
+        Operation {
+            optional: CARRIER,
+            ..post(
+                "/v1/logins/payer",
+                &[],
+                with_code(json!({ "pin": "918204", "device": "tablet", "carrier": "bearer" })),
+            )
+        },
+        post("/v1/pin-recoveries", &[], with_code(json!({}))),
+        Operation {
+            optional: CARRIER,
+            ..post(
+                "/v1/logins/payer-recovery",
+                &[],
+                with_code(json!({ "pin": "918204", "device": "tablet", "carrier": "bearer" })),
+            )
+        },
     ]
 }
 
 fn staff() -> Vec<Operation> {
     const STAFF: &[Role] = &[Role::Staff];
+    let identity = json!({
+        "document_kind": "passport", "document_number": "E12345678", "name": "Wang Wei", "birth_date": "1987-06-23",
+    });
     let funding = json!({ "transfer_id": transfer(77), "amount": yuan(100) });
     vec![
         post("/v1/merchants", STAFF, json!({ "name": "Panda Toys", "city": "Chengdu" })),
         post("/v1/reserve/fundings", STAFF, funding.clone()),
         get("/v1/reserve", STAFF),
         post("/v1/payers/{}/top-ups", STAFF, funding),
+        post("/v1/payers/{}/identity", STAFF, identity),
         get("/v1/disputes", STAFF),
         get("/v1/disputes/{}?purpose=dispute", STAFF),
         get("/v1/accesses", STAFF),
@@ -317,13 +362,37 @@ fn payer(fixture: &Fixture) -> Vec<Operation> {
         Operation { method: "DELETE", path: "/v1/me/consent", roles: PAYER, body: None, optional: &[] },
         post("/v1/me/closing", PAYER, json!({ "pin": "000000" })),
         post("/v1/me/enrolments", PAYER, json!({ "frames": capture(&fixture.open).frames })),
-        post("/v1/me/enrolments/{}/confirm", PAYER, confirm),
+        Operation { optional: &["pin"], ..post("/v1/me/enrolments/{}/confirm", PAYER, confirm) },
         post("/v1/me/face/freeze", PAYER, json!({})),
         post("/v1/me/face/unfreeze", PAYER, json!({ "pin": "000000" })),
         post("/v1/me/device-location", PAYER, json!({ "point": home().point })),
-        post("/v1/me/confirmations/{}", PAYER, json!({ "yes": true })),
+        Operation { optional: &["pin"], ..post("/v1/me/confirmations/{}", PAYER, json!({ "yes": true })) },
         Operation { optional: &["words", "freeze"], ..post("/v1/me/payments/{}/not-me", PAYER, not_me) },
         get("/v1/me/disputes/{}", PAYER),
         get("/v1/me/accesses", PAYER),
+    ]
+}
+
+/// What payers do with devices, PIN, number and wards.
+fn account() -> Vec<Operation> {
+    const PAYER: &[Role] = &[Role::Payer];
+    let delete = |path| Operation { method: "DELETE", path, roles: PAYER, body: None, optional: &[] };
+    let pin = json!({ "pin": "918204" });
+    vec![
+        get("/v1/me/devices", PAYER),
+        delete("/v1/me/devices"),
+        delete("/v1/me/devices/{}"),
+        delete("/v1/me/login"),
+        get("/v1/me/csrf-token", PAYER),
+        post("/v1/me/pin", PAYER, json!({ "old": "918204", "new": "582913" })),
+        post("/v1/me/pin/recovery", PAYER, with_code(pin.clone())),
+        delete("/v1/me/pin/recovery"),
+        post("/v1/me/phone", PAYER, with_code(pin.clone())),
+        get("/v1/me/wards", PAYER),
+        post("/v1/me/wards", PAYER, with_code(pin.clone())),
+        delete("/v1/me/wards/{}"),
+        post_empty("/v1/me/wards/{}/freeze", PAYER),
+        post_empty("/v1/me/wards/{}/allow", PAYER),
+        post("/v1/me/guardian", PAYER, pin),
     ]
 }

@@ -45,7 +45,7 @@ fn question() -> Question {
 impl Question {
     fn answer(&self, yes: bool) -> Result<(), String> {
         let path = format!("/v1/me/confirmations/{}", self.confirmation);
-        let body = serde_json::to_vec(&ConfirmAnswer { yes }).unwrap();
+        let body = serde_json::to_vec(&ConfirmAnswer { yes, pin: None }).unwrap();
         let content_type = Some("application/json");
         let call = scenario::RawCall { method: "POST", path: &path, content_type, body: &body };
         let reply = self.fixture.payer.send(call).unwrap();

@@ -7,13 +7,11 @@ use api::{
     NewPayerReply, NewSession, NewSessionReply, NotMe, OrderView, PayerView, PaymentList, Recovery,
     SessionView, Stage, StatementRequest, StatementView, StepUp,
 };
-use scenario::CallError;
+use scenario::{CallError, Code, new_payer};
 use types::Amount;
 
 use crate::database::Dump;
-use crate::fixture::{
-    Attempt, Fixture, PHONE, PIN, answer_all, capture, new_payer, open_order, transfer, yuan,
-};
+use crate::fixture::{Attempt, Fixture, PHONE, PIN, answer_all, capture, holder, open_order, transfer, yuan};
 
 #[track_caller]
 fn refused<T>(result: Result<T, CallError>, code: &str) {
@@ -29,9 +27,21 @@ fn what_comes_again_has_no_second_effect() {
     order_again(&fixture);
     attempt_again(&fixture);
     dispute_again(&fixture);
-    refused(fixture.anybody.post::<NewPayerReply>("/v1/payers", &new_payer(PHONE)), "phone_taken");
+    registration_again(&fixture);
     before.assert_same(&Dump::of(&fixture.server), "a replay");
     fixture.assert_alive("replays");
+}
+
+fn registration_again(fixture: &Fixture) {
+    // What opened the account: its code did its work.
+    let codes = Dump::of(&fixture.server);
+    let row: serde_json::Value = serde_json::from_str(&codes.table("phone_codes")[0]).unwrap();
+    let challenge_id = row["id"].as_str().unwrap().parse().unwrap();
+    let used = Code { challenge_id, code: "000000".to_owned() };
+    refused(
+        fixture.anybody.post::<NewPayerReply>("/v1/payers", &new_payer(&holder(PHONE), &used)),
+        "code_over",
+    );
 }
 
 fn money_again(fixture: &Fixture) {
@@ -132,7 +142,7 @@ fn a_case_goes_its_way_once() {
 fn a_code_works_once() {
     let fixture = Fixture::new();
     let path = format!("/v1/me/enrolments/{}/confirm", fixture.enrolment_id);
-    let code = ConfirmEnrolment { code: fixture.enrolment_code.clone() };
+    let code = ConfirmEnrolment { code: fixture.enrolment_code.clone(), pin: None };
     let view: EnrolmentView = fixture.payer.post(&path, &code).unwrap();
     assert!(view.confirmed);
     let before = Dump::of(&fixture.server);

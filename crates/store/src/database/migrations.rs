@@ -7,21 +7,23 @@ use rusqlite_migration::{Error as Fault, M, Migrations};
 use super::fault::of_sqlite;
 use super::postgres::PgConnection;
 
-pub(super) const SQLITE: [&str; 6] = [
+pub(super) const SQLITE: [&str; 7] = [
     include_str!("../../migrations/sqlite/0001_first.sql"),
     include_str!("../../migrations/sqlite/0002_life_of_a_payment.sql"),
     include_str!("../../migrations/sqlite/0003_people.sql"),
     include_str!("../../migrations/sqlite/0004_keys.sql"),
     include_str!("../../migrations/sqlite/0005_logins.sql"),
     include_str!("../../migrations/sqlite/0006_terminals.sql"),
+    include_str!("../../migrations/sqlite/0007_payers.sql"),
 ];
-pub(super) const POSTGRES: [&str; 6] = [
+pub(super) const POSTGRES: [&str; 7] = [
     include_str!("../../migrations/postgres/0001_first.sql"),
     include_str!("../../migrations/postgres/0002_life_of_a_payment.sql"),
     include_str!("../../migrations/postgres/0003_people.sql"),
     include_str!("../../migrations/postgres/0004_keys.sql"),
     include_str!("../../migrations/postgres/0005_logins.sql"),
     include_str!("../../migrations/postgres/0006_terminals.sql"),
+    include_str!("../../migrations/postgres/0007_payers.sql"),
 ];
 /// Names the lock under which one process at a time changes the tables; any number will do.
 const LOCK: i64 = 8_470_001;

@@ -7,8 +7,8 @@ use serde_json::json;
 use types::{
     Amount, CaptureId, ConfirmationId, ConsentId, Currency, DeliveryId, Digest, DisputeId, EnrolmentId,
     EventId, GeoPoint, KeyId, MerchantId, MerchantRole, MessageId, OrderId, PayerId, PaymentId, Place,
-    RefundId, Right, SessionId, SettlementId, SignedDuration, StaffRole, TerminalId, Timestamp, TransferId,
-    UserId,
+    RefundId, Right, SessionId, SettlementId, SignedDuration, StaffRole, TerminalId, Tier, Timestamp,
+    TransferId, UserId,
 };
 
 use crate::{
@@ -136,6 +136,9 @@ pub(super) fn payer(n: u8) -> PayerRow {
         pin_hash: whole.then(|| "$argon2id$v=19$x".to_owned()),
         pin_failures: 0,
         pin_locked_until: None,
+        pin_locks: 0,
+        pin_recovered_at: None,
+        tier: if whole { Tier::Verified } else { Tier::Basic },
         language: if whole { Language::En } else { Language::Zh },
         home_city: WORDS.to_owned(),
         home: point(f64::from(n)),
@@ -344,6 +347,7 @@ pub(super) fn delivery(n: u128, recipient: &str) -> DeliveryRow {
         last_error: None,
         created_at: at(22),
         done_at: None,
+        text: None,
     }
 }
 
@@ -379,6 +383,7 @@ pub(super) fn evidence(dispute: u128, seq: u32) -> EvidenceRow {
         minutes_to_report: 12.345_678_901_234_567,
         terminal_disputes: 0,
         merchant_stance: None,
+        phone: None,
     };
     let assessment = assess(&facts);
     EvidenceRow { dispute: DisputeId::from_bits(dispute), seq, at: at(101), facts, assessment }

@@ -69,13 +69,20 @@ fn payers_and_their_pins(database: &Database) {
         assert_eq!(tx.payer_count()?, 2);
         Ok(())
     });
-    let locked =
-        PayerRow { face: FaceState::Frozen, pin_failures: 5, pin_locked_until: Some(at(300)), ..payer(1) };
+    let locked = PayerRow {
+        face: FaceState::Frozen,
+        pin_failures: 5,
+        pin_locked_until: Some(at(300)),
+        pin_locks: 2,
+        pin_hash: Some("$argon2id$v=19$y".to_owned()),
+        pin_recovered_at: Some(at(200)),
+        ..payer(1)
+    };
     let open = PayerRow { face: FaceState::Frozen, ..payer(1) };
     for expected in [locked, open] {
         write(&store, |tx| {
             tx.set_face(payer_id(1), expected.face)?;
-            tx.set_pin_failures(payer_id(1), expected.pin_failures, expected.pin_locked_until)
+            tx.update_pin(&expected)
         })
         .unwrap();
         assert_eq!(read(&store, |tx| tx.payer(payer_id(1))), Some(expected));

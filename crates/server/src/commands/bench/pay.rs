@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use engine::{
-    Caller, CredentialKind, Engine, Installation, NewMerchant, NewOrder, NewPayer, NewTerminal, Options,
-    Timings,
+    Caller, CodePurpose, Context, CredentialKind, Engine, Installation, NewDevice, NewMerchant, NewOrder,
+    NewPayer, NewTerminal, Options, Proof, Queue, Texts, Timings,
 };
 use face::{FaceModels, StageTimings};
-use types::{Amount, Currency, GeoPoint, Place, TransferId};
+use types::{Amount, Currency, Date, GeoPoint, Place, TransferId};
 use zeroize::Zeroizing;
 
 use super::super::{read_picture, say};
@@ -109,6 +109,8 @@ impl Pay {
                     captures: None,
                     push_gateway: None,
                     master_keys: None,
+                    // Nothing is put there: no sender runs, and the code is read from the outbox.
+                    texts: Some(Texts::Spool(folder)),
                 },
                 ctx,
             )
@@ -130,15 +132,21 @@ impl Pay {
             ))
         })?;
         clock::with_context(|ctx| {
+            let phone = "+8613800138024".parse()?;
+            let language = engine::Language::En;
+            let sent = engine.send_code(ctx, &phone, CodePurpose::Register, language)?;
             let new = NewPayer {
+                proof: Proof { challenge: sent.challenge, code: Zeroizing::new(texted(&engine, ctx)?) },
                 name: "Chen Fang".into(),
-                phone: "+8613800138024".parse()?,
+                birth_date: Date::constant(1987, 6, 23),
                 pin: Zeroizing::new("582913".into()),
-                language: engine::Language::En,
+                language,
                 home: place,
+                device: NewDevice { label: "bench".into(), kind: CredentialKind::Bearer },
             };
-            let (payer, key) = engine.register_payer(ctx, new)?;
-            let device = match engine.authenticate(clock::now(), &key, CredentialKind::Bearer)? {
+            let opened = engine.register_payer(ctx, &new)?;
+            let payer = opened.payer;
+            let device = match engine.authenticate(clock::now(), &opened.secret, CredentialKind::Bearer)? {
                 Caller::Payer(device) => device,
                 Caller::Staff(_) | Caller::Merchant(_) | Caller::Terminal(_) => {
                     unreachable!("a payer's own key")
@@ -150,7 +158,7 @@ impl Pay {
             let enrolment = engine.enrol(ctx, device, pictures)?;
             let (_, messages) = engine.messages(device)?;
             let code = messages.iter().find_map(|m| m.args.get("code")?.as_str()).context("no code came")?;
-            engine.confirm_enrolment(ctx, device, enrolment.id, code)?;
+            engine.confirm_enrolment(ctx, device, enrolment.id, (code, None))?;
             Ok::<_, anyhow::Error>(())
         })?;
         Ok(Stand { engine, merchant, terminal, terminal_id })
@@ -244,4 +252,13 @@ fn report(all: &[(Duration, Timings)], reference: Option<&serde_json::Value>) ->
 /// The `q`-quantile in milliseconds; not a number for no times.
 fn milliseconds(times: &[Duration], q: f64) -> f64 {
     quantile(&mut times.iter().map(|time| time.as_secs_f64() * 1_000.0).collect::<Vec<f64>>(), q)
+}
+
+/// The code that a text in the outbox holds.
+fn texted(engine: &Engine, ctx: &Context<'_>) -> Result<String> {
+    let lease = engine.lease_due(ctx, Queue::Texts)?.context("no text waits")?;
+    let delivery = lease.deliveries.first().context("no text waits")?;
+    let text = engine.open_text(ctx.now, delivery)?.context("the text is over")?;
+    let code = text.text.split(|c: char| !c.is_ascii_digit()).find(|run| run.len() == 6);
+    Ok(code.context("a text without a code")?.to_owned())
 }

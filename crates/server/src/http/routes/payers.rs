@@ -17,7 +17,6 @@ use crate::http::run::{blocking, run};
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(register))
         .routes(routes!(consent_text))
         .routes(routes!(me))
         .routes(routes!(messages))
@@ -32,27 +31,6 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(locate))
         .routes(routes!(answer))
         .routes(routes!(accesses))
-}
-
-/// Open an account.
-#[utoipa::path(post, path = "/v1/payers", tag = "public", request_body = api::NewPayer, responses(
-    (status = 201, description = "Opened; the device key is shown once", body = api::NewPayerReply),
-    (status = "4XX", description = "Refused", body = api::Problem),
-))]
-async fn register(
-    State(app): State<App>,
-    Body(new): Body<api::NewPayer>,
-) -> Result<(StatusCode, Json<api::NewPayerReply>), Problem> {
-    app.limits.phone(&new.phone)?;
-    let new = engine::NewPayer {
-        name: new.name,
-        phone: new.phone,
-        pin: Zeroizing::new(new.pin),
-        language: convert::language(new.language),
-        home: new.home,
-    };
-    let (payer_id, key) = run(&app, move |engine, ctx| engine.register_payer(ctx, new)).await?;
-    Ok((StatusCode::CREATED, Json(api::NewPayerReply { payer_id, device_key: key.to_string() })))
 }
 
 /// The consent text in force.
@@ -182,7 +160,11 @@ async fn confirm_enrolment(
     Body(confirm): Body<api::ConfirmEnrolment>,
 ) -> Result<Json<api::EnrolmentView>, Problem> {
     app.limits.device(&device)?;
-    let row = run(&app, move |engine, ctx| engine.confirm_enrolment(ctx, device, id, &confirm.code)).await?;
+    let pin = confirm.pin.map(Zeroizing::new);
+    let row = run(&app, move |engine, ctx| {
+        engine.confirm_enrolment(ctx, device, id, (&confirm.code, pin.as_ref().map(|pin| pin.as_str())))
+    })
+    .await?;
     Ok(Json(convert::enrolment(&row)))
 }
 
@@ -240,7 +222,11 @@ async fn answer(
     Id(id): Id<ConfirmationId>,
     Body(answer): Body<api::ConfirmAnswer>,
 ) -> Result<StatusCode, Problem> {
-    run(&app, move |engine, ctx| engine.answer(ctx, device, id, answer.yes)).await?;
+    let pin = answer.pin.map(Zeroizing::new);
+    run(&app, move |engine, ctx| {
+        engine.answer(ctx, device, id, (answer.yes, pin.as_ref().map(|pin| pin.as_str())))
+    })
+    .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

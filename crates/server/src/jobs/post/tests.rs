@@ -22,6 +22,7 @@ fn the_signature_is_the_specifications() {
         last_error: None,
         created_at: Timestamp::UNIX_EPOCH,
         done_at: None,
+        text: None,
     };
     let signed = Signed::new(&endpoint, &delivery, Timestamp::from_second(1_614_265_330).unwrap()).unwrap();
     assert_eq!(signed.id, "dlv_00000000000000000000000000000001");

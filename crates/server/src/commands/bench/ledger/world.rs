@@ -126,8 +126,14 @@ impl World {
     pub(super) fn build(folder: &Path, faces: &Arc<FaceModels>, database: Option<&str>) -> Result<Self> {
         let policy = Installation::policy_text(None)?;
         let installation = Installation::open(folder)?;
-        let options =
-            Options { policy: &policy, database, captures: None, push_gateway: None, master_keys: None };
+        let options = Options {
+            policy: &policy,
+            database,
+            captures: None,
+            push_gateway: None,
+            master_keys: None,
+            texts: None,
+        };
         let engine = clock::with_context(|ctx| installation.engine(Arc::clone(faces), &options, ctx))?;
         clock::with_context(|ctx| engine.seed(ctx, PAYERS, |_| ()))?;
         let store = match database {
