@@ -100,7 +100,7 @@ impl MerchantCaller {
     pub(crate) fn actor_id(&self) -> String {
         match self.actor {
             MerchantActor::Key(key) => key.to_string(),
-            MerchantActor::User(user) => user.to_string(),
+            MerchantActor::User { user, session: _ } => user.to_string(),
         }
     }
 

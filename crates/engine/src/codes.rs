@@ -26,7 +26,7 @@ pub struct SentCode {
 }
 
 /// The answer to a code that was sent.
-pub struct Proof {
+pub struct PhoneProof {
     /// Which code.
     pub challenge: ChallengeId,
     /// The digits.
@@ -113,7 +113,7 @@ impl Engine {
         &self,
         tx: &Tx<'_>,
         now: Timestamp,
-        proof: &Proof,
+        proof: &PhoneProof,
         purpose: CodePurpose,
     ) -> Result<Result<PhoneCodeRow, Rejected>, Error> {
         let row = Self::open_challenge(tx, now, proof.challenge, purpose)?;
@@ -125,7 +125,7 @@ impl Engine {
     }
 
     /// Is this the code? To be asked without counting only where a wrong one is counted right after.
-    pub(crate) fn is_right(&self, row: &PhoneCodeRow, proof: &Proof) -> bool {
+    pub(crate) fn is_right(&self, row: &PhoneCodeRow, proof: &PhoneProof) -> bool {
         self.phone_code_hash(row.id, proof.code.trim()).ct_eq(&row.code_hash).into()
     }
 

@@ -9,7 +9,7 @@ use types::{KeyId, PayerId, SignedDuration, Timestamp};
 use zeroize::Zeroizing;
 
 use crate::callers::{NewCredential, OwnDevice};
-use crate::codes::Proof;
+use crate::codes::PhoneProof;
 use crate::engine::{Context, Engine, Message, record, tell, text_field};
 use crate::pins::{verify_nobodys, verify_pin};
 use crate::rejected::{Error, Rejected};
@@ -28,7 +28,7 @@ pub struct NewDevice {
 /// A phone code and the PIN, from a device that wants to belong to the account.
 pub struct PayerLogin {
     /// The phone is the account's.
-    pub proof: Proof,
+    pub proof: PhoneProof,
     /// The payment PIN.
     pub pin: Zeroizing<String>,
     /// The device.
@@ -68,7 +68,7 @@ impl Engine {
     /// # Errors
     /// A code that is unknown, over or wrong; [`Rejected::PinWrong`], also where the phone has no account;
     /// [`Rejected::PinLocked`], [`Rejected::DevicesTooMany`], [`Rejected::Field`]; an operating fault.
-    pub fn log_in(&self, ctx: &mut Context<'_>, login: &PayerLogin) -> Result<OpenedLogin, Error> {
+    pub fn log_in_device(&self, ctx: &mut Context<'_>, login: &PayerLogin) -> Result<OpenedLogin, Error> {
         let label = device_label(&login.device)?;
         let owner = self.store.read(|tx| {
             let code = Self::open_challenge(tx, ctx.now, login.proof.challenge, CodePurpose::Login)?;
@@ -181,7 +181,7 @@ impl Engine {
     ///
     /// # Errors
     /// An unknown device, which includes other people's and those that are out already; an operating fault.
-    pub fn log_out(&self, ctx: &mut Context<'_>, device: OwnDevice, id: KeyId) -> Result<(), Error> {
+    pub fn log_out_device(&self, ctx: &mut Context<'_>, device: OwnDevice, id: KeyId) -> Result<(), Error> {
         let payer = device.payer;
         self.store.write(|tx| {
             if !tx.revoke_credential(&payer.to_string(), id, ctx.now)? {

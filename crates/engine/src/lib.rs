@@ -63,7 +63,7 @@ pub use bills::BillView;
 pub use break_glass::NewBreakGlass;
 pub use callers::{Caller, MerchantCaller, OwnDevice, Person, SigningKey, StaffCaller, TerminalCaller};
 pub use cases::CaseView;
-pub use codes::{Proof, SentCode};
+pub use codes::{PhoneProof, SentCode};
 pub use devices::{DeviceView, NewDevice, OpenedLogin, PayerLogin};
 pub use disputes::{
     Assessment, Compensation, Dispute, Facts, FiledBy, Filing, Finding, Item, Outcome, Side, Stance,
@@ -100,7 +100,10 @@ pub use seed::{Seeded, SyntheticFace};
 pub use sessions::{OpenedSession, Recognised, SessionState, SessionView};
 pub use settling::SettlementView;
 pub use store::{
-    AccessRow, BreakGlassRow, CodePurpose, ConsentRow, CredentialKind, CredentialRow, DecisionRow, DeliveryRow, DeliveryState, EnrolmentRow, EnrolmentState, Erased, ErasedKind, ErasureReason, EvidenceRow, FaceState, KeptCapture, Language, MessageRow, OrderState, Post, RefundRow, RelocationRow, RelocationState, SettlementState, StandRow, TerminalState, TombstoneRow, UserRow, UserState,
+    AccessRow, BreakGlassRow, CodePurpose, ConsentRow, CredentialKind, CredentialRow, DecisionRow,
+    DeliveryRow, DeliveryState, EnrolmentRow, EnrolmentState, Erased, ErasedKind, ErasureReason, EvidenceRow,
+    FaceState, KeptCapture, Language, MessageRow, OrderState, Post, RefundRow, RelocationRow,
+    RelocationState, SettlementState, StandRow, TerminalState, TombstoneRow, UserRow, UserState,
 };
 pub use terminals::{Activated, Activation, NewTerminal, Onboarding, TerminalView};
 pub use texts::{Route, Text, Texts};

@@ -7,7 +7,7 @@ use store::{CodePurpose, GuardianRow, PayerRow, Tx};
 use types::{Date, PayerId, Tier, Timestamp};
 
 use crate::callers::OwnDevice;
-use crate::codes::Proof;
+use crate::codes::PhoneProof;
 use crate::engine::{Context, Engine, Message, record, tell};
 use crate::pins::verify_pin;
 use crate::rejected::{Error, Rejected};
@@ -41,7 +41,7 @@ impl Engine {
         &self,
         ctx: &mut Context<'_>,
         device: OwnDevice,
-        proof: &Proof,
+        proof: &PhoneProof,
         pin: &str,
     ) -> Result<WardView, Error> {
         let own = self.own_row(device)?;

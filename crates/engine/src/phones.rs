@@ -8,7 +8,7 @@ use store::{CodePurpose, PastPhoneRow, PayerRow, Tx};
 use types::{PayerId, PhoneNumber, Timestamp};
 
 use crate::callers::OwnDevice;
-use crate::codes::Proof;
+use crate::codes::PhoneProof;
 use crate::engine::{Contact, Context, Engine, Message, record, seal_contact, tell};
 use crate::keys::KeyOf;
 use crate::payers::Profile;
@@ -27,7 +27,7 @@ impl Engine {
         &self,
         ctx: &mut Context<'_>,
         device: OwnDevice,
-        proof: &Proof,
+        proof: &PhoneProof,
         pin: &str,
     ) -> Result<Profile, Error> {
         let owner = self.own_row(device)?;

@@ -8,7 +8,7 @@ use types::{PayerId, SignedDuration, Timestamp};
 use zeroize::Zeroizing;
 
 use crate::callers::OwnDevice;
-use crate::codes::Proof;
+use crate::codes::PhoneProof;
 use crate::devices::{NewDevice, OpenedLogin, device_label};
 use crate::engine::{Context, Engine, Message, record, tell};
 use crate::pins::hash_pin;
@@ -21,7 +21,7 @@ const BATCH: u32 = 100;
 /// What ends a recovery without a device.
 pub struct Recovered {
     /// The phone is the account's.
-    pub proof: Proof,
+    pub proof: PhoneProof,
     /// The next PIN.
     pub pin: Zeroizing<String>,
     /// The device that is logged in; all others are logged out.
@@ -39,7 +39,7 @@ impl Engine {
         &self,
         ctx: &mut Context<'_>,
         device: OwnDevice,
-        proof: &Proof,
+        proof: &PhoneProof,
         pin: &str,
     ) -> Result<Timestamp, Error> {
         let owner = self.own_row(device)?;
@@ -72,7 +72,7 @@ impl Engine {
     ///
     /// # Errors
     /// A code that is unknown, over or wrong; an operating fault.
-    pub fn recover_account(&self, ctx: &mut Context<'_>, proof: &Proof) -> Result<Timestamp, Error> {
+    pub fn recover_account(&self, ctx: &mut Context<'_>, proof: &PhoneProof) -> Result<Timestamp, Error> {
         let mut frozen = None;
         let outcome: Result<Timestamp, Rejected> = self.store.write(|tx| {
             let code = match self.answer_code(tx, ctx.now, proof, CodePurpose::Recover)? {

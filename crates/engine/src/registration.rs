@@ -6,7 +6,7 @@ use store::{CodePurpose, FaceState, Language, PayerRow};
 use types::{Date, PayerId, Place, Tier};
 use zeroize::Zeroizing;
 
-use crate::codes::Proof;
+use crate::codes::PhoneProof;
 use crate::devices::{NewDevice, OpenedLogin, device_label};
 use crate::engine::{Contact, Context, Engine, record, seal_contact, text_field};
 use crate::keys::KeyOf;
@@ -16,7 +16,7 @@ use crate::rejected::{Error, Rejected};
 /// An account to open.
 pub struct NewPayer {
     /// The phone, which a code has reached, is the account's.
-    pub proof: Proof,
+    pub proof: PhoneProof,
     /// Full name.
     pub name: String,
     /// As the holder says; a document may correct it.

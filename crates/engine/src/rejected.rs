@@ -250,9 +250,6 @@ pub enum Rejected {
     /// Somebody decided before.
     #[error("this move was already decided")]
     RelocationDecided,
-    /// Nobody decides about the own request.
-    #[error("you asked for this yourself; another person has to decide")]
-    OwnRequest,
     /// Nobody could manage the merchant any more.
     #[error(
         "this is the last key that may manage, and the merchant has no active owner; create another one first"
@@ -397,7 +394,6 @@ impl Rejected {
             Self::PublicKeyTaken => "public_key_taken",
             Self::RelocationOpen => "relocation_open",
             Self::RelocationDecided => "relocation_decided",
-            Self::OwnRequest => "own_request",
             Self::LastKey => "last_key",
             Self::RotationKind => "rotation_kind",
             Self::SignatureReplayed => "signature_replayed",
@@ -461,7 +457,6 @@ impl Rejected {
             | Self::PinWrong
             | Self::PinLocked
             | Self::NonceWrong
-            | Self::OwnRequest
             | Self::OnboardingCodeWrong
             | Self::TerminalSuspended => Kind::Forbidden,
             Self::Unknown { what: _, code: _ } => Kind::Unknown,

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::thread;
 
 use api::{
-    BreakGlassView, ConfirmEnrolment, Consent, ConsentText, EnrolmentView, Funding, Language, MessageList, NewBreakGlass, NewEnrolment, NewMerchant, NewMerchantReply, NewTerminal, Terms, Webhook, WebhookReply,
+    BreakGlassView, ConfirmEnrolment, Consent, ConsentText, EnrolmentView, Funding, Language, MessageList,
+    NewBreakGlass, NewEnrolment, NewMerchant, NewMerchantReply, NewTerminal, Terms, Webhook, WebhookReply,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,7 +16,8 @@ use scenario::{Client, DeviceKey, NewHolder, Phones, RawCall, Reply, onboard};
 use serde::Serialize;
 use tempfile::TempDir;
 use types::{
-    Amount, Currency, Date, GeoPoint, MerchantId, PayerId, Place, StaffRole, StaffRoles, TerminalId, TransferId,
+    Amount, Currency, Date, GeoPoint, MerchantId, PayerId, Place, StaffRole, StaffRoles, TerminalId,
+    TransferId,
 };
 
 use crate::data::{Books, postgres};

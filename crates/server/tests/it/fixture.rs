@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use api::{
     Capture, Check, ConfirmEnrolment, Consent, ConsentText, DisputeView, EnrolmentView, Funding, Language,
-    LoginView, MessageList, NewEnrolment, NewMerchant, NewMerchantReply, NewOrder, NewSession, NewSessionReply, NewTerminal, NotMe, OrderView, SessionView, Stage, StepUp,
+    LoginView, MessageList, NewEnrolment, NewMerchant, NewMerchantReply, NewOrder, NewSession,
+    NewSessionReply, NewTerminal, NotMe, OrderView, SessionView, Stage, StepUp,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -105,7 +106,14 @@ pub(crate) struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { models: models(), policy: None, reserve_fen: 1_000_000, push_gateway: None, more: Vec::new(), sms: Sms::Spool }
+        Self {
+            models: models(),
+            policy: None,
+            reserve_fen: 1_000_000,
+            push_gateway: None,
+            more: Vec::new(),
+            sms: Sms::Spool,
+        }
     }
 }
 

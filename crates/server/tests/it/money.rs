@@ -15,9 +15,8 @@ use std::time::Duration;
 
 use api::{
     CaptureMode, CapturePayment, DisputeView, MerchantBalances, MerchantPaymentView, MessageList,
-    NewMerchant, NewMerchantReply, NewOrder, NewRefund, NewTerminal, NotMe, OrderView,
-    PayerView, Payout, RefundView, ReverseNumber, ReverseNumberReply, SettlementList, SettlementView, Stage,
-    Terms,
+    NewMerchant, NewMerchantReply, NewOrder, NewRefund, NewTerminal, NotMe, OrderView, PayerView, Payout,
+    RefundView, ReverseNumber, ReverseNumberReply, SettlementList, SettlementView, Stage, Terms,
 };
 use scenario::{CallError, Client, Device, Server, Start, onboard};
 use tempfile::TempDir;
@@ -25,8 +24,8 @@ use types::{Amount, MerchantId, OrderId, PaymentId, SettlementId, TerminalId};
 
 use crate::database::{Dump, tamper};
 use crate::fixture::{
-    Attempt, PHONE, attempt_at, enrol, fund, holder, home, models, new_order, pay, somebody, start,
-    transfer, verify, workspace, yuan,
+    Attempt, PHONE, attempt_at, enrol, fund, holder, home, models, new_order, pay, somebody, start, transfer,
+    verify, workspace, yuan,
 };
 
 /// What the payer has at first.

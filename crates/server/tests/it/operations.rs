@@ -77,9 +77,8 @@ fn existing(fixture: &Fixture, folder: &str) -> String {
         "disputes" => fixture.dispute_id.to_string(),
         "terminals" => fixture.terminal_id.to_string(),
         // No question was put to the payer's device, nothing was settled, no webhook is set: well-formed ids of none.
-        "confirmations" | "settlements" | "deliveries" | "break-glass" | "relocations" | "keys" | "wards" | "devices" => {
-            unknown(folder)
-        }
+        "confirmations" | "settlements" | "deliveries" | "break-glass" | "relocations" | "keys" | "wards"
+        | "devices" => unknown(folder),
         other => panic!("whose ids stand in /{other}/?"),
     }
 }

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use engine::{
     Caller, CodePurpose, Context, CredentialKind, Engine, Installation, NewDevice, NewMerchant, NewOrder,
-    NewPayer, NewTerminal, Options, Proof, Queue, Texts, Timings,
+    NewPayer, NewTerminal, Options, PhoneProof, Queue, Texts, Timings,
 };
 use face::{FaceModels, StageTimings};
 use types::{Amount, Currency, Date, GeoPoint, Place, TransferId};
@@ -136,7 +136,7 @@ impl Pay {
             let language = engine::Language::En;
             let sent = engine.send_code(ctx, &phone, CodePurpose::Register, language)?;
             let new = NewPayer {
-                proof: Proof { challenge: sent.challenge, code: Zeroizing::new(texted(&engine, ctx)?) },
+                proof: PhoneProof { challenge: sent.challenge, code: Zeroizing::new(texted(&engine, ctx)?) },
                 name: "Chen Fang".into(),
                 birth_date: Date::constant(1987, 6, 23),
                 pin: Zeroizing::new("582913".into()),

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum_extra::extract::CookieJar;
-use engine::{NewDevice, OpenedLogin, Proof};
+use engine::{NewDevice, OpenedLogin, PhoneProof};
 use types::{ChallengeId, KeyId};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -34,8 +34,8 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 }
 
 /// A code with what it answers.
-pub(crate) fn proof(challenge: ChallengeId, code: String) -> Proof {
-    Proof { challenge, code: Zeroizing::new(code) }
+pub(crate) fn proof(challenge: ChallengeId, code: String) -> PhoneProof {
+    PhoneProof { challenge, code: Zeroizing::new(code) }
 }
 
 fn device(label: String, carrier: api::Carrier) -> NewDevice {
@@ -103,7 +103,7 @@ async fn log_in(
         pin: Zeroizing::new(new.pin),
         device: device(new.device, carrier),
     };
-    let login = run(&app, move |engine, ctx| engine.log_in(ctx, &new)).await?;
+    let login = run(&app, move |engine, ctx| engine.log_in_device(ctx, &new)).await?;
     let (headers, login) = opened(&app, carrier, &login);
     Ok((StatusCode::CREATED, headers, Json(login)))
 }
@@ -114,7 +114,7 @@ async fn log_in(
     (status = "4XX", description = "Refused", body = api::Problem),
 ))]
 async fn log_out(State(app): State<App>, Payer(device): Payer) -> Result<(StatusCode, HeaderMap), Problem> {
-    run(&app, move |engine, ctx| engine.log_out(ctx, device, device.id())).await?;
+    run(&app, move |engine, ctx| engine.log_out_device(ctx, device, device.id())).await?;
     Ok((StatusCode::NO_CONTENT, login::closed(Jar::Payer)))
 }
 
@@ -163,7 +163,7 @@ async fn remove_device(
     Payer(device): Payer,
     Id(id): Id<KeyId>,
 ) -> Result<StatusCode, Problem> {
-    run(&app, move |engine, ctx| engine.log_out(ctx, device, id)).await?;
+    run(&app, move |engine, ctx| engine.log_out_device(ctx, device, id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
