@@ -96,6 +96,12 @@ impl Client {
         Self { shows: Shows::Signature(key), ..self.clone() }
     }
 
+    /// The same credential, shown to the server at another address.
+    #[must_use]
+    pub fn moved_to(&self, server: &Self) -> Self {
+        Self { shows: self.shows.clone(), ..server.clone() }
+    }
+
     /// Where the server is.
     #[must_use]
     pub fn base_url(&self) -> &str {

@@ -327,7 +327,7 @@ fn nonsense() -> Vec<Nonsense> {
         vec![json!({ "minor": i64::MAX, "currency": "CNY" }), json!({ "minor": 1, "currency": "EUR" })];
     vec![
         ("POST /v1/payers", "/name", names()),
-        ("POST /v1/payers", "/phone", phones.to_vec()),
+        ("POST /v1/phone-codes", "/phone", phones.to_vec()),
         ("POST /v1/payers", "/pin", pins.to_vec()),
         ("POST /v1/payers", "/language", vec![json!("fr"), json!("")]),
         ("POST /v1/payers", "/home", points.to_vec()),

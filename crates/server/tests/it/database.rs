@@ -81,6 +81,12 @@ impl Dump {
         self.0.values().flatten().map(String::as_str).collect::<Vec<_>>().join("\n")
     }
 
+    /// All but one table.
+    pub(crate) fn but(mut self, table: &str) -> Self {
+        assert!(self.0.remove(table).is_some(), "there is no table {table}");
+        self
+    }
+
     /// Fails, naming the tables and rows that differ.
     pub(crate) fn assert_same(&self, after: &Self, what: &str) {
         let mut changes = String::new();

@@ -27,6 +27,14 @@ pub(crate) fn put_back(data: &Path) {
     let changed =
         old.database.execute("UPDATE installation SET value = ?1 WHERE name = 'master_key'", [mark]);
     assert_eq!(changed.unwrap(), 1);
+    // What the first version did not know.
+    old.database
+        .execute_batch(
+            "UPDATE user_secrets SET totp_active = 0, totp_sealed = NULL, totp_key = NULL, totp_generation = NULL;
+             UPDATE outbox SET text_sealed = NULL, text_key = NULL, text_generation = NULL;
+             DELETE FROM phone_codes;",
+        )
+        .unwrap();
     old.database.execute("DELETE FROM installation WHERE name = 'index_key'", []).unwrap();
     old.database.execute("DELETE FROM master_generations", []).unwrap();
 }

@@ -221,7 +221,7 @@ impl Fixture {
         self.server.restart(&Start { master_keys, ..how })?;
         let anybody = self.server.client();
         for client in [&mut self.staff, &mut self.merchant, &mut self.terminal, &mut self.payer] {
-            *client = anybody.with_key(client.key().unwrap());
+            *client = client.moved_to(&anybody);
         }
         self.anybody = anybody;
         Ok(())

@@ -236,6 +236,8 @@ impl Shop {
             &format!("UPDATE payments SET at = at - {micros}, captured_at = captured_at - {micros}"),
         );
         tamper(server, &format!("UPDATE bill_lines SET at = at - {micros}"));
+        // The terminal stood there then as well.
+        tamper(server, &format!("UPDATE terminal_places SET from_at = from_at - {micros}"));
         // Each goes back by forty years and stays another day than the others.
         tamper(
             server,

@@ -45,6 +45,7 @@ fn a_change_pauses_face_payment_and_is_known_in_a_dispute() {
         // Not one purchase charged twice.
         let moved = tamper(&fixture.server, "UPDATE payments SET at = at - 120000000");
         assert_eq!(moved, payments);
+        tamper(&fixture.server, "UPDATE terminal_places SET from_at = from_at - 120000000");
     };
     later(1);
     let paid = attempt(&fixture.merchant, &fixture.terminal, fixture.terminal_id, "before");
