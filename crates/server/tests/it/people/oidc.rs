@@ -1,7 +1,7 @@
 //! Logging in with an OpenID provider: a real one, panva's oidc-provider on Node, fetched by `cargo xtask oidc`.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead, BufReader, Lines};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use api::{Invited, LoginView, NewUser, OidcAnswer, OidcCode};
 use scenario::Member;
@@ -21,6 +21,8 @@ const EMAIL: &str = "wang.fang@example.org";
 struct Provider {
     child: Child,
     issuer: String,
+    // The provider says more later on, and dies when nobody holds the other end.
+    _said: Lines<BufReader<ChildStdout>>,
 }
 
 impl Provider {
@@ -40,7 +42,7 @@ impl Provider {
             .unwrap();
         let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
         let issuer = said.find_map(|line| Some(line.unwrap().strip_prefix("listening on ")?.to_owned()));
-        Self { child, issuer: issuer.unwrap() }
+        Self { child, issuer: issuer.unwrap(), _said: said }
     }
 }
 
