@@ -78,13 +78,14 @@ fn a_new_user_proves_the_second_factor_and_each_code_counts_once() {
     refused(anybody.post::<api::Login>("/v1/logins", &member.proof()), "login_wrong");
     refused(confirm(anybody, &invited, "000000".to_owned()), "totp_wrong");
     refused(confirm(anybody, &invited, old.code()), "totp_wrong");
-    confirm(anybody, &invited, totp.code()).unwrap();
+    let shown = totp.code();
+    confirm(anybody, &invited, shown.clone()).unwrap();
     refused(confirm(anybody, &invited, totp.next_code()), "invitation_wrong");
     refused(accept(anybody, &invited, PASSWORD), "invitation_wrong");
     assert_eq!(user(admin, invited.user_id).state, UserState::Active);
 
     let proof = member.proof();
-    let taken: NewLogin = NewLogin { totp: Some(totp.code()), ..proof.clone() };
+    let taken: NewLogin = NewLogin { totp: Some(shown), ..proof.clone() };
     refused(anybody.post::<api::Login>("/v1/logins", &taken), "login_wrong");
     let session = member.log_in(anybody).unwrap();
     refused(anybody.post::<api::Login>("/v1/logins", &proof), "login_wrong");
