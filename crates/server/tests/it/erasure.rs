@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use api::{
     CaptureMode, CapturePayment, Closing, DisputeStaffView, DisputeView, Erased, ErasedKind, ErasureReason,
@@ -13,7 +15,7 @@ use scenario::CallError;
 use serde_json::Value;
 use types::Amount;
 
-use crate::database::{Dump, on_postgres};
+use crate::database::{Dump, on_postgres, tamper};
 use crate::fixture::{Fixture, PHONE, PIN, attempt_at, enrol, holder, new_order, pay, transfer, yuan};
 use crate::privacy::{files, holds};
 
@@ -220,5 +222,67 @@ fn a_closed_account_has_no_name_number_face_or_key() {
     crate::database::tamper(&fixture.server, "UPDATE phone_codes SET created_at = created_at - 60000000");
     let again = fixture.server.phones().register(&fixture.anybody, &holder(PHONE)).unwrap();
     assert_ne!(again.payer_id, fixture.payer_id, "the number may open another account");
+    fixture.verify();
+}
+
+/// What somebody with the database or the folder might bring back, and the check that notices.
+#[test]
+fn what_comes_back_after_an_erasure_is_found() {
+    let mut fixture = Fixture::new();
+    pay(&fixture.terminal, &fixture.open);
+    let Withdrawn { payer: _, tombstone } = fixture.payer.delete("/v1/me/consent").unwrap();
+    fixture.verify();
+    let wrong = |check: &str| {
+        let surety = std::path::Path::new(env!("CARGO_BIN_EXE_surety"));
+        let told = scenario::verify(surety, fixture.server.data(), fixture.server.database());
+        let told = format!("{:#}", told.unwrap_err());
+        assert!(
+            told.lines().any(|line| line.starts_with("WRONG") && line.contains(check)),
+            "{check}: {told}"
+        );
+    };
+    let (erased, kept) = ("nothing that was erased exists", "no face is kept without consent");
+    let generation = "(SELECT max(id) FROM master_generations)";
+    for (there, gone, checks) in [
+        (
+            "UPDATE captures SET tombstone_id = NULL, kept_for = (SELECT max(id) FROM disputes)
+             WHERE tombstone_id IS NOT NULL"
+                .to_owned(),
+            "UPDATE captures SET tombstone_id = (SELECT max(id) FROM tombstones), kept_for = NULL
+             WHERE key_wrapped IS NULL"
+                .to_owned(),
+            vec![erased],
+        ),
+        (
+            format!(
+                "INSERT INTO face_keys (payer_id, key_wrapped, generation, created_at)
+                 SELECT id, phone_index, {generation}, 1 FROM payers"
+            ),
+            "DELETE FROM face_keys".to_owned(),
+            vec![erased, kept],
+        ),
+        (
+            "UPDATE captures SET kept_for = NULL WHERE kept_for IS NOT NULL".to_owned(),
+            "UPDATE captures SET kept_for = (SELECT max(id) FROM disputes) WHERE key_wrapped IS NOT NULL"
+                .to_owned(),
+            vec![kept],
+        ),
+    ] {
+        assert_eq!(tamper(&fixture.server, &there), 1, "{there}");
+        checks.into_iter().for_each(wrong);
+        assert_eq!(tamper(&fixture.server, &gone), 1, "{gone}");
+        fixture.verify();
+    }
+    // A picture that a crash left is found, and swept at the next start.
+    let capture = &only(&tombstone, ErasedKind::Capture).id;
+    let picture = fixture.server.data().join("captures").join(format!("{capture}-0.sealed"));
+    fs::write(&picture, b"\x02sealed").unwrap();
+    wrong(erased);
+    fixture.restart(None).unwrap();
+    let patience = Instant::now();
+    while picture.exists() {
+        assert!(patience.elapsed() < Duration::from_secs(20), "the picture is still there");
+        thread::sleep(Duration::from_millis(50));
+    }
     fixture.verify();
 }
