@@ -163,7 +163,7 @@ fn cut_off_at_the_first_start() {
     // Cut off after the file and before the database: the key opens nothing.
     drop(start.start());
     let database = rusqlite::Connection::open(start.data.join("surety.db")).unwrap();
-    database.execute_batch("DELETE FROM credentials; DELETE FROM users").unwrap();
+    database.execute_batch("DELETE FROM credentials; DELETE FROM user_secrets; DELETE FROM users").unwrap();
     drop(database);
     let server = start.start();
     let _: api::UserList = server.access.staff().get("/v1/users").unwrap();
