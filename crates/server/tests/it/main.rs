@@ -6,6 +6,7 @@
 )]
 
 mod accesses;
+mod authorization;
 mod bad_input;
 mod bad_pictures;
 mod database;
