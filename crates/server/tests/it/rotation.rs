@@ -69,16 +69,12 @@ fn in_use(fixture: &Fixture) -> BTreeSet<String> {
     found
 }
 
-/// Are some names and numbers under one generation, and some under another?
-fn is_half_way(fixture: &Fixture) -> bool {
-    let dump = Dump::of(&fixture.server);
-    let generation =
-        |row: &String| serde_json::from_str::<serde_json::Value>(row).unwrap()["contact_generation"].clone();
-    let mut under: Vec<_> =
-        dump.table("payers").iter().map(generation).map(|name| name.to_string()).collect();
-    under.sort();
-    under.dedup();
-    under.len() > 1
+/// The generations that wrap the keys of payers: several while a rotation is half way.
+fn payers_under(fixture: &Fixture) -> BTreeSet<String> {
+    let generation = |row: &String| {
+        serde_json::from_str::<serde_json::Value>(row).unwrap()["contact_generation"].to_string()
+    };
+    Dump::of(&fixture.server).table("payers").iter().map(generation).collect()
 }
 
 /// One more payment, of an amount of its own.
@@ -151,21 +147,32 @@ fn a_rotation_that_is_killed_is_taken_up_again() {
         let surety = Path::new(env!("CARGO_BIN_EXE_surety"));
         scenario::seed(surety, (data, database), &models(), 400).unwrap();
     });
-    let (mut cut_off, mut half_way) = (0, 0);
-    for milliseconds in (1..1_500).step_by(30) {
-        if half_way == 3 {
-            break;
-        }
+    // How long a rotation takes depends on the machine: look for its middle from both sides.
+    let (mut early, mut late) = (0, 2_000_000);
+    let mut half_way = 0;
+    for _ in 0..80 {
+        let before = payers_under(&fixture);
         let mut child = rotation(&fixture, &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        thread::sleep(Duration::from_millis(milliseconds));
-        cut_off += usize::from(child.try_wait().unwrap().is_none());
+        let micros = (early + late) / 2;
+        thread::sleep(Duration::from_micros(micros));
         child.kill().unwrap();
         child.wait().unwrap();
         let used = in_use(&fixture).len();
         assert!(used <= generations(&fixture).len(), "whatever wraps is in the file");
-        half_way += usize::from(is_half_way(&fixture));
+        let after = payers_under(&fixture);
+        match (after.len() > 1, after == before) {
+            (true, _) => half_way += 1,
+            (false, true) => early = micros,
+            (false, false) => late = micros,
+        }
+        if half_way == 3 {
+            break;
+        }
+        if late <= early + 500 {
+            (early, late) = (early.saturating_sub(20_000), late + 20_000);
+        }
     }
-    println!("{cut_off} cut off, {half_way} of them half way, {} generations", generations(&fixture).len());
+    println!("{half_way} cut off half way, {} generations", generations(&fixture).len());
     assert!(half_way > 0, "none was cut off half way");
     pay_once(&fixture, 1);
     let said = rotate(&fixture, &["--retire-old"]);
