@@ -52,8 +52,13 @@ impl Serve {
             .enable_all()
             .build()
             .context("starting the runtime")?;
-        runtime.block_on(self.listen(Arc::new(engine), provider))?;
-        Ok(ExitCode::SUCCESS)
+        let engine = Arc::new(engine);
+        let served = runtime.block_on(self.listen(Arc::clone(&engine), provider));
+        // What still runs goes first, then the engine, outside of the runtime: its database has a runtime of its own,
+        // which must not end inside another.
+        drop(runtime);
+        drop(engine);
+        served.map(|()| ExitCode::SUCCESS)
     }
 
     async fn listen(&self, engine: Arc<engine::Engine>, oidc: Option<oidc::Provider>) -> Result<()> {
