@@ -127,6 +127,15 @@ fn the_window_is_five_minutes_either_way() {
     }
 }
 
+/// Whoever passes a request on cannot put a body where there was none.
+#[test]
+fn a_body_that_nothing_covers_is_refused() {
+    let right = Arrived::signed("POST", "/v1/orders/7/reverse", b"");
+    assert!(right.verify().is_ok());
+    let more = Arrived { body: b"{}".to_vec(), ..right };
+    assert!(matches!(more.verify(), Err(Refusal::Components(_))), "{:?}", more.verify());
+}
+
 #[test]
 fn a_new_key_signs_for_itself() {
     let request = Request { method: "POST", authority: "pay.example", target: "/v1/x", body: b"{}" };
