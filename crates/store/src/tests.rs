@@ -15,6 +15,7 @@ mod credentials;
 mod faults;
 mod fixture;
 mod groups;
+mod holders;
 mod keys;
 mod logins;
 mod migrations;

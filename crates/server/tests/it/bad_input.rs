@@ -314,6 +314,7 @@ fn nonsense() -> Vec<Nonsense> {
     };
     let phones = ["", "13800138000", "+0123456789", "+86 13800138000", "+8613800138024x"].map(|p| json!(p));
     let pins = ["", "12345", "1234567", "12345a", "１２３４５６"].map(|p| json!(p));
+    let days = ["", "2001-02-30", "1801-01-01", "2999-01-01", "23.6.1987"].map(|day| json!(day));
     let names = || vec![json!(""), json!("   "), long(101)];
     let points = [[91.0, 0.0], [-90.5, 0.0], [0.0, 180.5], [1e300, 0.0]].map(|[latitude, longitude]| {
         let point = json!({ "latitude": latitude, "longitude": longitude });
@@ -328,6 +329,13 @@ fn nonsense() -> Vec<Nonsense> {
     vec![
         ("POST /v1/payers", "/name", names()),
         ("POST /v1/phone-codes", "/phone", phones.to_vec()),
+        ("POST /v1/phone-codes", "/purpose", vec![json!("everything"), json!("")]),
+        ("POST /v1/payers", "/birth_date", days.to_vec()),
+        ("POST /v1/payers", "/device", names()),
+        ("POST /v1/payers/{}/identity", "/birth_date", days.to_vec()),
+        ("POST /v1/payers/{}/identity", "/document_number", vec![json!(" "), long(41)]),
+        ("POST /v1/me/pin", "/new", pins.to_vec()),
+        ("POST /v1/logins/payer", "/device", names()),
         ("POST /v1/payers", "/pin", pins.to_vec()),
         ("POST /v1/payers", "/language", vec![json!("fr"), json!("")]),
         ("POST /v1/payers", "/home", points.to_vec()),
