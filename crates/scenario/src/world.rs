@@ -192,6 +192,7 @@ impl<'a> World<'a> {
             listen: self.settings.listen.clone(),
             more: Vec::new(),
             log: self.folder.join(format!("server-{}.log", self.starts)),
+            log_filter: None,
         })?;
         let client = server.client();
         if self.staff_key.is_none() {
