@@ -2,21 +2,16 @@
 
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
-use crate::prerequisites::{self, answers};
+use crate::deny::{self, Advisories};
 use crate::steps::{Steps, cargo};
-use crate::{models, oidc, postgres};
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Advisories {
-    Checked,
-    LeftOut,
-}
+use crate::{FUZZ_SECONDS, fuzz, models, oidc, postgres, prerequisites, schemathesis};
 
 pub(crate) fn test(root: &Path, mirror: Option<&Path>) -> Result<()> {
     let mut steps = Steps::of("cargo xtask test");
     test_steps(&mut steps, root, mirror)?;
+    deny::steps(&mut steps, root, Advisories::WherePossible)?;
     steps.finish();
     Ok(())
 }
@@ -31,13 +26,14 @@ fn test_steps(steps: &mut Steps, root: &Path, mirror: Option<&Path>) -> Result<(
     let again = "To see it again: SURETY_TEST_DATABASE=postgres cargo test -p server --test it";
     steps.run("tests on PostgreSQL", again, || {
         cargo(root, &["test", "-p", "server", "--test", "it"], Some(("SURETY_TEST_DATABASE", "postgres")))
-    })
+    })?;
+    let again = "To see it again: cargo xtask schemathesis --role <caller>";
+    steps.run("schemathesis", again, || schemathesis::run(root, &[]))?;
+    steps.run("fuzz", "To see it again: cargo xtask fuzz <target>", || fuzz::run(root, None, FUZZ_SECONDS))
 }
 
 pub(crate) fn ci(root: &Path, mirror: Option<&Path>, advisories: Advisories) -> Result<()> {
     let mut steps = Steps::of("cargo xtask ci");
-    // Asked first, so that nobody learns of it after half an hour.
-    steps.run("cargo-deny is here", "", cargo_deny_is_here)?;
     steps.run("fmt", "To mend it: cargo fmt --all", || {
         cargo(root, &["fmt", "--all", "--", "--check"], None)
     })?;
@@ -50,30 +46,8 @@ pub(crate) fn ci(root: &Path, mirror: Option<&Path>, advisories: Advisories) -> 
         &format!("To see it again: RUSTDOCFLAGS='-D warnings' cargo {}", doc.join(" ")),
         || cargo(root, &doc, Some(("RUSTDOCFLAGS", "-D warnings"))),
     )?;
-    deny_steps(&mut steps, root, advisories)?;
+    deny::steps(&mut steps, root, advisories)?;
     steps.finish();
-    Ok(())
-}
-
-fn deny_steps(steps: &mut Steps, root: &Path, advisories: Advisories) -> Result<()> {
-    let deny = ["deny", "check", "--hide-inclusion-graph", "licenses", "bans", "sources"];
-    steps.run("licences, bans, sources", &again(&deny), || cargo(root, &deny, None))?;
-    if advisories == Advisories::LeftOut {
-        steps.leave_out("advisories", "--offline");
-        return Ok(());
-    }
-    let fetch = "The advisory database could not be fetched, so nothing is known about advisories. \
-                 Run this where GitHub can be reached, or leave advisories out with cargo xtask ci --offline";
-    steps.run("fetch advisories", fetch, || cargo(root, &["deny", "fetch", "db", "index"], None))?;
-    let deny = ["deny", "--offline", "check", "advisories"];
-    steps.run("advisories", &again(&deny), || cargo(root, &deny, None))
-}
-
-fn cargo_deny_is_here() -> Result<()> {
-    ensure!(
-        answers(&["cargo", "deny", "--version"]),
-        "cargo-deny is not installed; `cargo install --locked cargo-deny` does it (about ten minutes on two cores)"
-    );
     Ok(())
 }
 

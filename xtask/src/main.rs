@@ -8,13 +8,17 @@ mod bench;
 mod checks;
 mod codegen;
 mod demo;
+mod deny;
+mod fuzz;
 mod models;
 mod oidc;
 mod postgres;
 mod prerequisites;
+mod schemathesis;
 mod server;
 mod steps;
 mod tidy;
+mod tools;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -31,6 +35,9 @@ Examples:
   cargo test -p ledger         the quick tests of one crate while you work on it
 
 Everything fetched or made here lands in `var/`, which git ignores. Delete it to start afresh.";
+
+/// As long as a change waits for it; people and idle machines take longer.
+const FUZZ_SECONDS: u32 = 20;
 
 /// Surety's own tasks: fetch, show, test and keep order
 #[derive(Parser)]
@@ -77,7 +84,7 @@ enum Task {
     },
     /// Fetch an OpenID provider for tests into `var/`, by its lock file; needs Node.js 20 or newer with npm
     Oidc,
-    /// Run every test, from a cold machine: models, PostgreSQL and an OpenID provider first, then all crates
+    /// Run every test and check, from a cold machine: what they need first, then all crates, Schemathesis, fuzzing
     Test {
         #[command(flatten)]
         mirror: Mirror,
@@ -99,6 +106,25 @@ enum Task {
         what: Measurement,
         #[command(flatten)]
         mirror: Mirror,
+    },
+    /// Throw random input at all that reads what comes from outside
+    ///
+    /// Targets are in `fuzz/fuzz_targets`, their seeds in `fuzz/corpus`. What is found on the way is kept in
+    /// `var/fuzz`, and the next run goes on with it.
+    Fuzz {
+        /// Which target; all of them when left out
+        target: Option<String>,
+        /// How long, for each target
+        #[arg(long, value_name = "N", default_value_t = FUZZ_SECONDS)]
+        seconds: u32,
+    },
+    /// Make requests out of the OpenAPI document and send them to a server, as every kind of caller
+    ///
+    /// No answer may be a server's fault, and every answer must be what the document promises.
+    Schemathesis {
+        /// For the harness: `--role payer`, `--seed 7`, `--examples 100`, `--seconds 300`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        more: Vec<String>,
     },
     /// Check the house rules: who may use whom, file sizes, names, dependencies
     Tidy,
@@ -149,11 +175,13 @@ fn run(task: &Task) -> Result<()> {
         Task::Oidc => oidc::run(&root),
         Task::Test { mirror } => checks::test(&root, mirror.folder()),
         Task::Ci { offline, mirror } => {
-            let advisories = if *offline { checks::Advisories::LeftOut } else { checks::Advisories::Checked };
+            let advisories = if *offline { deny::Advisories::LeftOut } else { deny::Advisories::Demanded };
             checks::ci(&root, mirror.folder(), advisories)
         }
         Task::Bench { what: Measurement::Pay, mirror } => bench::pay(&root, mirror.folder()),
         Task::Bench { what: Measurement::Ledger, mirror } => bench::ledger(&root, mirror.folder()),
+        Task::Fuzz { target, seconds } => fuzz::run(&root, target.as_deref(), *seconds),
+        Task::Schemathesis { more } => schemathesis::run(&root, more),
         Task::Tidy => tidy::run(&root),
         Task::Codegen => codegen::run(&root),
     }

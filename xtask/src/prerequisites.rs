@@ -25,10 +25,10 @@ const PIP: Need = Need {
 const NEEDS: &[Need] = &[
     PIP,
     Need {
-        what: "a C compiler",
-        why: "the embedded database is compiled from source",
+        what: "a C and C++ compiler",
+        why: "the embedded database and the fuzzer are compiled from source",
         debian: "build-essential",
-        probe: &["cc", "--version"],
+        probe: &["c++", "--version"],
     },
     Need {
         what: "git",
@@ -82,7 +82,7 @@ mod tests {
         let all: Vec<&Need> = NEEDS.iter().collect();
         let advice = advice(&all);
         assert!(advice.contains("apt-get install -y python3-pip build-essential git\n"), "{advice}");
-        assert!(advice.contains("  - a C compiler: the embedded database"), "{advice}");
+        assert!(advice.contains("  - a C and C++ compiler: the embedded database"), "{advice}");
     }
 
     #[test]

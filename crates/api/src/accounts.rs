@@ -58,6 +58,7 @@ pub struct NewPayer {
     /// Six digits.
     pub code: String,
     /// Full name; 1 to 100 characters.
+    #[schema(min_length = 1, max_length = 100)]
     pub name: String,
     /// `2001-02-03`.
     #[schema(value_type = String, format = Date)]
@@ -70,6 +71,7 @@ pub struct NewPayer {
     #[schema(value_type = PlaceSchema)]
     pub home: Place,
     /// What the holder calls this device; 1 to 60 characters.
+    #[schema(min_length = 1, max_length = 60)]
     pub device: String,
     /// How this device will show that it is logged in.
     #[serde(default)]

@@ -12,6 +12,7 @@ use crate::schema::AmountSchema;
 pub struct NotMe {
     /// The payer's own words; may be left out. At most 2,000 characters.
     #[serde(default)]
+    #[schema(max_length = 2000)]
     pub words: String,
     /// Also switch face payment off.
     #[serde(default)]
@@ -84,6 +85,7 @@ pub struct StatementRequest {
     /// `accept` or `contest`.
     pub stance: String,
     /// The merchant's words; 1 to 2,000 characters.
+    #[schema(min_length = 1, max_length = 2000)]
     pub text: String,
 }
 
@@ -238,6 +240,7 @@ pub struct FindingRequest {
     /// `wrong_person`, `account_takeover`, `merchant_fault`, `authorised_by_payer`, `duplicate` or `other`.
     pub finding: String,
     /// Why, in words for the record; 1 to 2,000 characters.
+    #[schema(min_length = 1, max_length = 2000)]
     pub note: String,
 }
 

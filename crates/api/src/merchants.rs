@@ -11,8 +11,10 @@ use crate::schema::AmountSchema;
 #[serde(deny_unknown_fields)]
 pub struct NewMerchant {
     /// The name payers read; 1 to 100 characters.
+    #[schema(min_length = 1, max_length = 100)]
     pub name: String,
     /// Where it does business; 1 to 100 characters.
+    #[schema(min_length = 1, max_length = 100)]
     pub city: String,
 }
 

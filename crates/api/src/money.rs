@@ -84,11 +84,13 @@ pub struct CapturePayment {
 #[serde(deny_unknown_fields)]
 pub struct NewRefund {
     /// The merchant's own number: 1 to 64 characters. Sent twice with the same content, it is one refund.
+    #[schema(min_length = 1, max_length = 64)]
     pub out_refund_no: String,
     /// How much; positive, at most what is left of the payment.
     #[schema(value_type = AmountSchema)]
     pub amount: Amount,
     /// Why, for the payer to read; 1 to 200 characters.
+    #[schema(min_length = 1, max_length = 200)]
     pub reason: String,
 }
 
@@ -279,8 +281,10 @@ pub struct MerchantBalances {
 #[serde(deny_unknown_fields)]
 pub struct Terms {
     /// The n of T+n: 1 to 90 days from a payment's business day to its settlement.
+    #[schema(minimum = 1, maximum = 90)]
     pub settle_after_days: u32,
     /// The operator's fee, 0 to 10,000 basis points of what the merchant keeps. Holds for payments from now on.
+    #[schema(minimum = 0, maximum = 10000)]
     pub fee_bps: u32,
 }
 

@@ -70,6 +70,7 @@ pub struct Consent {
 #[serde(deny_unknown_fields)]
 pub struct NewEnrolment {
     /// 2 to 5 JPEG or PNG pictures, base64. Different days and light make recognition surer.
+    #[schema(min_items = 2, max_items = 5)]
     pub frames: Vec<String>,
 }
 

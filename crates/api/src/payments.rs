@@ -12,6 +12,7 @@ use crate::schema::{AmountSchema, PlaceSchema};
 #[serde(deny_unknown_fields)]
 pub struct NewOrder {
     /// The merchant's own number: 1 to 64 characters. Sent twice with the same content, it is one order.
+    #[schema(min_length = 1, max_length = 64)]
     pub out_trade_no: String,
     /// Where it may be paid.
     #[schema(value_type = String)]
@@ -20,6 +21,7 @@ pub struct NewOrder {
     #[schema(value_type = AmountSchema)]
     pub amount: Amount,
     /// What the payer reads; 1 to 100 characters.
+    #[schema(min_length = 1, max_length = 100)]
     pub description: String,
     /// When the money is taken.
     #[serde(default)]
@@ -110,6 +112,7 @@ pub struct Capture {
     /// The nonce of the attempt.
     pub nonce: String,
     /// 1 to 3 JPEG or PNG frames, base64.
+    #[schema(min_items = 1, max_items = 3)]
     pub frames: Vec<String>,
 }
 

@@ -11,7 +11,7 @@ pub struct AmountSchema {
     #[schema(example = 10664)]
     minor: i64,
     /// Three letters.
-    #[schema(example = "CNY")]
+    #[schema(example = "CNY", pattern = "^[A-Z]{3}$")]
     currency: String,
 }
 
@@ -21,10 +21,10 @@ pub struct AmountSchema {
 #[expect(dead_code, reason = "describes types::GeoPoint to OpenAPI; never built")]
 pub struct GeoPointSchema {
     /// -90 to 90, north positive.
-    #[schema(example = 23.1291)]
+    #[schema(example = 23.1291, minimum = -90.0, maximum = 90.0)]
     latitude: f64,
     /// -180 to 180, east positive.
-    #[schema(example = 113.2644)]
+    #[schema(example = 113.2644, minimum = -180.0, maximum = 180.0)]
     longitude: f64,
 }
 

@@ -11,6 +11,7 @@ use crate::schema::PlaceSchema;
 #[serde(deny_unknown_fields)]
 pub struct NewTerminal {
     /// What the merchant calls it; 1 to 100 characters.
+    #[schema(min_length = 1, max_length = 100)]
     pub label: String,
     /// Where it is installed.
     #[schema(value_type = PlaceSchema)]

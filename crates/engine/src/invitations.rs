@@ -40,7 +40,7 @@ impl Engine {
         }
         let hash = hash_password(ctx, &user.login, &choice.password)?;
         let drawn =
-            if choice.without_totp { None } else { Some(self.draw_totp(ctx, user.id, &user.login)?) };
+            if choice.without_totp { None } else { Some(Self::draw_totp(ctx, user.id, &user.login)?) };
         self.store.write(|tx| {
             open(tx, ctx, &choice.invitation)?;
             let mut secrets = tx.secrets(user.id)?;

@@ -97,12 +97,7 @@ pub(crate) struct NewTotp {
 
 impl Engine {
     /// Draws a second factor for a user.
-    pub(crate) fn draw_totp(
-        &self,
-        ctx: &mut Context<'_>,
-        user: UserId,
-        login: &str,
-    ) -> Result<NewTotp, Error> {
+    pub(crate) fn draw_totp(ctx: &mut Context<'_>, user: UserId, login: &str) -> Result<NewTotp, Error> {
         let mut bytes = Zeroizing::new([0_u8; TOTP_BYTES]);
         ctx.random.fill_bytes(&mut *bytes);
         let data_key = DataKey::draw(ctx.random);

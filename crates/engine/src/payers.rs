@@ -171,7 +171,7 @@ impl Engine {
 
     /// Nothing is switched on while a PIN is being recovered, nor where a guardian is missing or says no.
     pub(crate) fn must_be_quiet(&self, tx: &Tx<'_>, now: Timestamp, payer: PayerId) -> Result<(), Error> {
-        if self.waiting(tx, now, payer)?.is_some() {
+        if Self::waiting(tx, now, payer)?.is_some() {
             return Err(Rejected::RecoveryWaiting.into());
         }
         self.must_be_allowed(tx, now, payer)

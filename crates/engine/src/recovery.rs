@@ -55,7 +55,7 @@ impl Engine {
                 self.count_try(tx, code)?;
                 return Ok(Err(Rejected::challenge()));
             }
-            if self.waiting(tx, ctx.now, owner.id)?.is_some() {
+            if Self::waiting(tx, ctx.now, owner.id)?.is_some() {
                 return Err(Rejected::RecoveryWaiting.into());
             }
             Self::use_code(tx, code)?;
@@ -82,7 +82,7 @@ impl Engine {
             let owner = tx.payer_of_phone(&code.phone_index)?;
             Self::use_code(tx, code)?;
             let Some(owner) = owner else { return Ok(Ok(self.recovery_due(ctx.now))) };
-            if let Some(waiting) = self.waiting(tx, ctx.now, owner.id)? {
+            if let Some(waiting) = Self::waiting(tx, ctx.now, owner.id)? {
                 return Ok(Ok(waiting.due_at));
             }
             frozen = Some(owner.id);
@@ -150,7 +150,7 @@ impl Engine {
             if key.row.subject != owner.id.to_string() {
                 return Err(Rejected::RecoveryUnknown.into());
             }
-            let waiting = self.waiting(tx, ctx.now, owner.id)?.ok_or(Rejected::RecoveryUnknown)?;
+            let waiting = Self::waiting(tx, ctx.now, owner.id)?.ok_or(Rejected::RecoveryUnknown)?;
             if ctx.now < waiting.due_at || waiting.pin_hash.is_some() {
                 return Err(Rejected::RecoveryWaiting.into());
             }
@@ -191,7 +191,6 @@ impl Engine {
 
     /// The recovery that waits, unless it has lapsed.
     pub(crate) fn waiting(
-        &self,
         tx: &Tx<'_>,
         now: Timestamp,
         payer: PayerId,

@@ -74,7 +74,7 @@ impl Engine {
     ) -> Result<Invited, Error> {
         staff.must_be(duty::people())?;
         check_roles(roles)?;
-        let user = self.row(ctx, &staff.name, new, Post::Staff(roles))?;
+        let user = user_row(ctx, &staff.name, new, Post::Staff(roles))?;
         self.store.write(|tx| self.create(tx, ctx, &user, new))
     }
 
@@ -91,7 +91,7 @@ impl Engine {
         new: &NewUser,
     ) -> Result<Invited, Error> {
         staff.must_be(duty::merchants())?;
-        let user = self.row(ctx, &staff.name, new, Post::Merchant(merchant, MerchantRole::Owner))?;
+        let user = user_row(ctx, &staff.name, new, Post::Merchant(merchant, MerchantRole::Owner))?;
         self.store.write(|tx| {
             tx.merchant(merchant)?.ok_or(Rejected::merchant())?;
             tx.lock_posts()?;
@@ -117,20 +117,8 @@ impl Engine {
         role: MerchantRole,
     ) -> Result<Invited, Error> {
         merchant.may(Right::Manage)?;
-        let user = self.row(ctx, &merchant.name(), new, Post::Merchant(merchant.merchant, role))?;
+        let user = user_row(ctx, &merchant.name(), new, Post::Merchant(merchant.merchant, role))?;
         self.store.write(|tx| self.create(tx, ctx, &user, new))
-    }
-
-    fn row(&self, ctx: &mut Context<'_>, by: &str, new: &NewUser, post: Post) -> Result<UserRow, Error> {
-        Ok(UserRow {
-            id: UserId::generate(ctx.now, ctx.random),
-            post,
-            login: check_login(&new.login)?,
-            name: text_field("name", &new.name, 100, "a name of 1 to 100 characters")?,
-            state: UserState::Invited,
-            created_at: ctx.now,
-            created_by: by.to_owned(),
-        })
     }
 
     fn create(
@@ -295,6 +283,18 @@ impl Engine {
     pub(crate) fn login_index(&self, login: &str) -> [u8; 32] {
         self.keys.blind_index("login", &login.trim().to_lowercase())
     }
+}
+
+fn user_row(ctx: &mut Context<'_>, by: &str, new: &NewUser, post: Post) -> Result<UserRow, Error> {
+    Ok(UserRow {
+        id: UserId::generate(ctx.now, ctx.random),
+        post,
+        login: check_login(&new.login)?,
+        name: text_field("name", &new.name, 100, "a name of 1 to 100 characters")?,
+        state: UserState::Invited,
+        created_at: ctx.now,
+        created_by: by.to_owned(),
+    })
 }
 
 /// Writes what became of a user: open logins end, it is recorded, and an administrator is left.

@@ -52,4 +52,5 @@ pub use manifest::{
     Pixels,
 };
 pub use models::{Concurrency, FaceModels, LoadError};
+pub use picture::upright_size;
 pub use refusal::{AnalyseError, FrameRefusal, PICTURE_BYTES_MAX, PICTURE_PIXELS_MAX};

@@ -90,6 +90,20 @@ impl<'a> Opened<'a> {
     }
 }
 
+/// Width and height, in pixels, of the upright picture that [`FaceModels::analyse`](crate::FaceModels::analyse) would
+/// show to its networks: read and decoded under the same limits, and no network is needed.
+///
+/// # Errors
+/// [`FrameRefusal`], as an analysis gives it before it looks for a face.
+///
+/// # Panics
+/// When the pixels are not as many as that: a bug.
+pub fn upright_size(bytes: &[u8]) -> Result<(usize, usize), FrameRefusal> {
+    let picture = Opened::read(bytes)?.decode()?;
+    assert_eq!(picture.rgb.len(), picture.width * picture.height * 3, "three bytes for each pixel");
+    Ok((picture.width, picture.height))
+}
+
 fn check_size(width: usize, height: usize) -> Result<(), FrameRefusal> {
     match width.checked_mul(height) {
         Some(0) => Err(FrameRefusal::Undecodable),

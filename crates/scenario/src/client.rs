@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use ureq::Agent;
 use ureq::http::{Method, Request};
 
-use crate::DeviceKey;
+use crate::{DeviceKey, Secrets};
 
 /// No call of the interface takes this long; one that does has hung.
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
@@ -27,6 +27,7 @@ pub struct Client {
     agent: Agent,
     base_url: String,
     shows: Shows,
+    secrets: Secrets,
 }
 
 /// How a client says who it is.
@@ -34,7 +35,7 @@ pub struct Client {
 enum Shows {
     Nothing,
     Bearer(String),
-    Signature(DeviceKey),
+    Signature(Box<DeviceKey>),
 }
 
 /// Why a call gave nothing.
@@ -81,25 +82,34 @@ impl Client {
             .proxy(None)
             .max_redirects(0)
             .build();
-        Self { agent: config.new_agent(), base_url: base_url.into(), shows: Shows::Nothing }
+        let secrets = Secrets::default();
+        Self { agent: config.new_agent(), base_url: base_url.into(), shows: Shows::Nothing, secrets }
     }
 
     /// The same client with a bearer key.
     #[must_use]
     pub fn with_key(&self, key: impl Into<String>) -> Self {
-        Self { shows: Shows::Bearer(key.into()), ..self.clone() }
+        let key = key.into();
+        self.secrets.note_key(&key);
+        Self { shows: Shows::Bearer(key), ..self.clone() }
     }
 
     /// The same client, signing every request.
     #[must_use]
     pub fn with_signature(&self, key: DeviceKey) -> Self {
-        Self { shows: Shows::Signature(key), ..self.clone() }
+        Self { shows: Shows::Signature(Box::new(key)), ..self.clone() }
     }
 
     /// The same credential, shown to the server at another address.
     #[must_use]
     pub fn moved_to(&self, server: &Self) -> Self {
         Self { shows: self.shows.clone(), ..server.clone() }
+    }
+
+    /// The same client, noting what it sends and gets among these secrets.
+    #[must_use]
+    pub fn noting(&self, secrets: &Secrets) -> Self {
+        Self { secrets: secrets.clone(), ..self.clone() }
     }
 
     /// Where the server is.
@@ -114,6 +124,15 @@ impl Client {
         match &self.shows {
             Shows::Bearer(key) => Some(key),
             Shows::Nothing | Shows::Signature(_) => None,
+        }
+    }
+
+    /// Does it sign its requests?
+    #[must_use]
+    pub fn signs(&self) -> bool {
+        match &self.shows {
+            Shows::Signature(_) => true,
+            Shows::Nothing | Shows::Bearer(_) => false,
         }
     }
 
@@ -184,6 +203,7 @@ impl Client {
     }
 
     fn try_send(&self, call: RawCall<'_>) -> anyhow::Result<Reply> {
+        self.secrets.note_body(call.body);
         let method: Method = call.method.parse().context("not an HTTP method")?;
         let mut request = Request::builder().method(method).uri(format!("{}{}", self.base_url, call.path));
         match &self.shows {
@@ -193,6 +213,11 @@ impl Client {
                 let authority = self.base_url.split_once("://").map_or("", |(_, authority)| authority);
                 let RawCall { method, path, content_type: _, body } = call;
                 let signed = key.sign(&signing::Request { method, authority, target: path, body });
+                for (name, value) in &signed {
+                    if *name == "signature" {
+                        self.secrets.note("a signature", value);
+                    }
+                }
                 request =
                     signed.into_iter().fold(request, |request, (name, value)| request.header(name, value));
             }
@@ -211,9 +236,14 @@ impl Client {
         } else {
             self.agent.run(request.body(call.body).context("not a request")?)?
         };
+        for cookie in response.headers().get_all("set-cookie") {
+            let value = cookie.to_str().ok().and_then(|cookie| cookie.split(';').next()?.split_once('='));
+            self.secrets.note_key(value.map_or("", |(_, value)| value));
+        }
         let media_type = response.body().mime_type().unwrap_or_default().to_owned();
         let status = response.status().as_u16();
         let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string()?;
+        self.secrets.note_body(body.as_bytes());
         Ok(Reply { status, media_type, body })
     }
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{Client, Phones};
+use crate::{Client, Phones, Secrets};
 
 /// Models load in seconds, a large gallery in some more.
 const START_TIMEOUT: Duration = Duration::from_secs(120);
@@ -21,6 +21,8 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 const LISTENING: &str = "listening on ";
 /// How much of the server's log an error quotes.
 const TAIL_LINES: usize = 20;
+/// What such an end leaves out.
+const DEBUG: &str = "\"level\":\"DEBUG\"";
 
 /// What to start.
 #[derive(Clone, Debug)]
@@ -47,6 +49,8 @@ pub struct Start {
     pub more: Vec<String>,
     /// Where the server's log goes.
     pub log: PathBuf,
+    /// What is logged, as `tracing` directives; none for what the server logs by itself.
+    pub log_filter: Option<&'static str>,
 }
 
 /// How a server sends text messages.
@@ -61,7 +65,8 @@ pub enum Sms {
     Nowhere,
 }
 
-/// A running server; stopped when dropped.
+/// A running server; stopped when dropped. Then nothing may stand in its log that its clients sent or got and no log
+/// may hold: that is a fault of the server's, and panics.
 pub struct Server {
     child: Child,
     base_url: String,
@@ -69,6 +74,7 @@ pub struct Server {
     data: PathBuf,
     database: Option<String>,
     log: PathBuf,
+    secrets: Secrets,
 }
 
 impl Server {
@@ -104,6 +110,9 @@ impl Server {
             }
             Sms::Nowhere => {}
         }
+        if let Some(filter) = start.log_filter {
+            command.arg("--log").arg(filter);
+        }
         let mut child = command
             .args(&start.more)
             .stdin(Stdio::null())
@@ -120,11 +129,19 @@ impl Server {
             data: start.data.clone(),
             database: start.database.clone(),
             log: start.log.clone(),
+            secrets: Secrets::default(),
         };
         server.base_url = server.wait_until_listening(stdout)?;
         let key = start.data.join("staff.key");
         let key = std::fs::read_to_string(&key).with_context(|| format!("cannot read {}", key.display()))?;
         key.trim().clone_into(&mut server.admin_key);
+        server.secrets.note("the administrator's key", &server.admin_key);
+        for name in ["master.key", "push.key"] {
+            // Not every installation has every key.
+            if let Ok(keys) = std::fs::read_to_string(start.data.join(name)) {
+                keys.split_whitespace().for_each(|key| server.secrets.note("a key of the installation", key));
+            }
+        }
         Ok(server)
     }
 
@@ -187,7 +204,7 @@ impl Server {
     /// A client without a key.
     #[must_use]
     pub fn client(&self) -> Client {
-        Client::new(&self.base_url)
+        Client::new(&self.base_url).noting(&self.secrets)
     }
 
     /// The last lines of the server's log.
@@ -225,6 +242,8 @@ impl Server {
     /// As [`Server::start`]; the server has stopped then.
     pub fn restart(&mut self, start: &Start) -> Result<()> {
         self.stop()?;
+        // The next one begins its log anew.
+        self.secrets.assert_absent_from(&self.log);
         *self = Self::start(start)?;
         Ok(())
     }
@@ -262,6 +281,10 @@ impl Drop for Server {
     fn drop(&mut self) {
         // Nothing can be done about a child that the operating system does not let go.
         self.stop().ok();
+        // Of two failures the first says more.
+        if !thread::panicking() {
+            self.secrets.assert_absent_from(&self.log);
+        }
     }
 }
 
@@ -316,7 +339,8 @@ fn run(command: &mut Command) -> Result<String> {
 fn tail(log: &Path) -> String {
     let Ok(file) = File::open(log) else { return String::new() };
     let mut last = VecDeque::new();
-    for line in BufReader::new(file).lines().map_while(Result::ok) {
+    let lines = BufReader::new(file).lines().map_while(Result::ok);
+    for line in lines.filter(|line| !line.contains(DEBUG)) {
         if last.len() == TAIL_LINES {
             last.pop_front();
         }

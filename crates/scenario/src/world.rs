@@ -33,7 +33,7 @@ pub enum Credential {
     /// A bearer key.
     Bearer(String),
     /// A terminal's device, which signs.
-    Device(Device),
+    Device(Box<Device>),
 }
 
 pub(crate) struct Shop {
@@ -192,6 +192,7 @@ impl<'a> World<'a> {
             listen: self.settings.listen.clone(),
             more: Vec::new(),
             log: self.folder.join(format!("server-{}.log", self.starts)),
+            log_filter: None,
         })?;
         let client = server.client();
         if self.staff_key.is_none() {
@@ -234,10 +235,10 @@ impl<'a> World<'a> {
                 ("merchant", Credential::Bearer(shop.merchant_key.clone())),
                 (
                     "terminal",
-                    Credential::Device(Device {
+                    Credential::Device(Box::new(Device {
                         terminal_id: shop.terminal_id,
                         key: shop.terminal_key.clone(),
-                    }),
+                    })),
                 ),
             ]
             .map(|(role, credential)| Address { role, name: shop.name.clone(), credential })

@@ -39,7 +39,7 @@ pub(crate) struct Surety {
 #[derive(Subcommand)]
 enum Command {
     // Each has its words where its arguments are; words here would hide the longer half of them.
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     Demo(demo::Demo),
     Enrol(enrol::Enrol),
     Verify(verify::Verify),

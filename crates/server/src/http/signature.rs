@@ -83,7 +83,7 @@ pub(crate) struct Fresh(Option<Claim>);
 
 impl Fresh {
     /// Goes on only if the request is signed with this key.
-    pub(crate) fn is_by(self, key: &PublicKey) -> Result<(), Problem> {
+    pub(crate) fn must_be_by(self, key: &PublicKey) -> Result<(), Problem> {
         let claim = self.0.filter(|claim| claim.signer() == Signer::New).ok_or_else(|| {
             Problem::new(
                 StatusCode::UNAUTHORIZED,

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use scenario::Client;
+use scenario::{Client, Secrets};
 
 /// Loading the models takes a second; a busy machine needs some more.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
@@ -76,7 +76,13 @@ impl Start {
                 }
             }
         });
-        Process { child, address, log: self.log.clone(), data: self.data.clone() }
+        Process {
+            child,
+            address,
+            log: self.log.clone(),
+            data: self.data.clone(),
+            secrets: Secrets::default(),
+        }
     }
 
     /// Starts it and waits until it listens.
@@ -112,6 +118,7 @@ pub(crate) struct Process {
     address: mpsc::Receiver<String>,
     log: PathBuf,
     data: PathBuf,
+    secrets: Secrets,
 }
 
 impl Process {
@@ -121,7 +128,8 @@ impl Process {
         };
         let staff = std::fs::read_to_string(self.data.join("staff.key"));
         let staff = staff.map(|key| key.trim().to_owned()).unwrap_or_default();
-        Server { process: self, access: Access { client: Client::new(address), staff } }
+        let client = Client::new(address).noting(&self.secrets);
+        Server { process: self, access: Access { client, staff } }
     }
 
     /// No warning, nothing finished.
@@ -142,6 +150,9 @@ impl Drop for Process {
         // It may have ended before.
         self.child.kill().ok();
         self.child.wait().ok();
+        if !thread::panicking() {
+            self.secrets.assert_absent_from(&self.log);
+        }
     }
 }
 

@@ -135,6 +135,8 @@ fn start_on(folder: &Path, models: &Path, database: Option<String>) -> Start {
         listen: "127.0.0.1:0".to_owned(),
         more: Vec::new(),
         log: folder.join("server.log"),
+        // More than an operator logs, and even then nothing that is secret.
+        log_filter: Some("debug"),
     }
 }
 

@@ -34,7 +34,7 @@ fn what_comes_again_has_no_second_effect() {
 
 fn registration_again(fixture: &Fixture) {
     // What opened the account: its code did its work.
-    let codes = unchanging(&fixture);
+    let codes = unchanging(fixture);
     let row: serde_json::Value = serde_json::from_str(&codes.table("phone_codes")[0]).unwrap();
     let challenge_id = row["id"].as_str().unwrap().parse().unwrap();
     let used = Code { challenge_id, code: "000000".to_owned() };

@@ -247,12 +247,16 @@ fn right(signers: &Signers, body: &Value) -> (Draft, Sent) {
 /// What is wrong, how it comes to be so before and after signing, and the code it is refused with.
 type Case = (&'static str, fn(&mut Draft, &mut Sent), fn(&mut Sent), &'static str);
 
+/// What happens to a request after it was signed, and before.
+type Change = fn(&mut Sent);
+type Drafting = fn(&mut Draft, &mut Sent);
+
 fn as_is(_: &mut Sent) {}
 fn same(_: &mut Draft, _: &mut Sent) {}
 
 #[expect(clippy::too_many_lines, reason = "a flat list of cases")]
 fn cases() -> Vec<Case> {
-    let changed: [(&str, fn(&mut Sent), &str); 27] = [
+    let changed: [(&str, Change, &str); 27] = [
         ("another method", |s| s.method = "PUT".to_owned(), "method_not_allowed"),
         ("another path", |s| s.target = "/v1/capture-sessions/?from=till".to_owned(), "route_unknown"),
         (
@@ -327,7 +331,7 @@ fn cases() -> Vec<Case> {
         ("noise", |s| s.set("signature", "%?"), "signature_malformed"),
         ("a bearer key as well", |s| s.set("authorization", "Bearer sk_0"), "key_ambiguous"),
     ];
-    let drafted: [(&str, fn(&mut Draft, &mut Sent), &str); 31] = [
+    let drafted: [(&str, Drafting, &str); 31] = [
         ("method not covered", |d, _| d.drop("@method"), "signature_components"),
         ("authority not covered", |d, _| d.drop("@authority"), "signature_components"),
         ("path not covered", |d, _| d.drop("@path"), "signature_components"),
@@ -410,7 +414,7 @@ fn every_wrong_signature_is_refused() {
     println!("{} wrong signatures: each refused, nothing written", cases.len());
 
     // And what is right in other ways than ours is right.
-    let also_right: [(&str, fn(&mut Draft, &mut Sent)); 7] = [
+    let also_right: [(&str, Drafting); 7] = [
         ("as we do it", same),
         ("no alg", |d, _| d.alg.clear()),
         ("another label", |d, _| d.label = "terminal".to_owned()),

@@ -149,7 +149,7 @@ fn a_terminal_is_its_merchants_and_the_operators() {
     let own: TerminalView = signers.merchant.get(&path).unwrap();
     assert_eq!((own.state, own.key_id), (TerminalState::Active, signers.till.key.id));
     let listed: TerminalList = signers.merchant.get(&list).unwrap();
-    assert_eq!(listed.terminals, [own.clone()]);
+    assert_eq!(listed.terminals, std::slice::from_ref(&own));
     let till = signers.server.client().with_signature(signers.till.key.clone());
     assert_eq!(till.get::<TerminalView>(&path).unwrap(), own);
 

@@ -76,7 +76,7 @@ async fn activate(
     Body(new): Body<api::NewActivation>,
 ) -> Result<(StatusCode, Json<api::Activated>), Problem> {
     let key = convert::public_key(&new.public_key)?;
-    fresh.is_by(&key)?;
+    fresh.must_be_by(&key)?;
     let activation =
         engine::Activation { code: Zeroizing::new(new.code), public_key: key.to_bytes(), serial: new.serial };
     let activated = run(&app, move |engine, ctx| engine.activate_terminal(ctx, &activation)).await?;
