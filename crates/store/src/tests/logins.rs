@@ -162,7 +162,7 @@ fn changed_users(database: &Database) {
     read(&store, |tx| {
         assert!(tx.has_users()?);
         assert_eq!(tx.users(None)?, [changed.clone(), cook.clone()]);
-        assert_eq!(tx.users(Some(merchant_id(1)))?, [cook.clone()]);
+        assert_eq!(tx.users(Some(merchant_id(1)))?, std::slice::from_ref(&cook));
         assert_eq!(tx.users(Some(merchant_id(2)))?, []);
         assert_eq!(tx.user_of_login(&changed.login)?, Some(changed.clone()));
         assert_eq!(tx.user_of_login("nobody")?, None);

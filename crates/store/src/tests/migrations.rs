@@ -85,6 +85,7 @@ const TABLES_1: [&str; 19] = [
     "dispute_evidence",
 ];
 
+#[expect(clippy::too_many_lines, reason = "one database, table after table")]
 fn a_filled_database_of_version_1_goes_on(database: &Database) {
     version_1(database);
     let rows = |table: &str| {
