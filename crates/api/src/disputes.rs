@@ -187,6 +187,18 @@ pub struct Purpose {
     pub purpose: String,
 }
 
+/// Which picture of an attempt, and why somebody looks at it. Logged, and shown to the payer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PictureAsked {
+    /// Counted from 0, in the order in which the terminal sent them.
+    #[param(maximum = 2)]
+    pub frame: u32,
+    /// `dispute`, `audit`, `security` or `authority_request`.
+    pub purpose: String,
+}
+
 /// Which way an item points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -24,8 +24,8 @@ pub use accounts::{
 };
 pub use disputes::{
     AccessFilter, AccessView, AssessmentItem, AssessmentView, AuditedAccess, CompensationView, DisputeList,
-    DisputeStaffView, DisputeSummary, DisputeView, EvidenceView, FindingRequest, NotMe, Purpose, Recovery,
-    Side, StatementRequest, StatementView, TimelineEntry,
+    DisputeStaffView, DisputeSummary, DisputeView, EvidenceView, FindingRequest, NotMe, PictureAsked,
+    Purpose, Recovery, Side, StatementRequest, StatementView, TimelineEntry,
 };
 pub use erasure::{Closing, Erased, ErasedKind, ErasureReason, KeptCapture, Tombstone, Withdrawn};
 pub use logins::{

@@ -89,7 +89,7 @@ impl Engine {
             let mut decisions = tx.decisions(id)?;
             let paid = tx.payment_of_order(row.order)?.filter(|payment| payment.session == id);
             let mut payers: BTreeSet<PayerId> = paid.iter().map(|payment| payment.terms().payer).collect();
-            payers.extend(decisions.iter().filter_map(best));
+            payers.extend(decisions.iter().filter_map(decided_for));
             for decision in &mut decisions {
                 hide_others(&mut decision.recognition, &payers);
             }
@@ -101,7 +101,7 @@ impl Engine {
 }
 
 /// Whom a decision took the payer for.
-fn best(decision: &DecisionRow) -> Option<PayerId> {
+pub(crate) fn decided_for(decision: &DecisionRow) -> Option<PayerId> {
     let recognition = &decision.recognition;
     let id = recognition.pointer("/certainty/best/payer").or_else(|| recognition.pointer("/best/0"))?;
     id.as_str()?.parse().ok()
@@ -127,13 +127,15 @@ pub(crate) fn look(
     tx.insert_access(&AccessRow { id, at: ctx.now, actor, subject, payer, purpose }).map_err(Error::from)
 }
 
-fn look_at_all(
+/// Logs a look that is about several payers. Checks the purpose even when it is about nobody.
+pub(crate) fn look_at_all(
     tx: &Tx<'_>,
     ctx: &mut Context<'_>,
     staff: &StaffCaller,
     (subject, payers): (&str, &BTreeSet<PayerId>),
     purpose: &str,
 ) -> Result<(), Error> {
+    check_purpose(purpose)?;
     payers.iter().try_for_each(|payer| look(tx, ctx, staff, (subject, *payer), purpose))
 }
 

@@ -424,6 +424,11 @@ pub(crate) mod duty {
         StaffRole::Investigator.into()
     }
 
+    /// Seeing a picture of somebody's face: for a case, or before money goes back on its account.
+    pub(crate) fn seeing_faces() -> StaffRoles {
+        StaffRole::Investigator | StaffRole::Approver
+    }
+
     /// Reading disputes and what the machines measured.
     pub(crate) fn reading_disputes() -> StaffRoles {
         StaffRole::Investigator | StaffRole::Approver | StaffRole::RiskAnalyst | StaffRole::Auditor

@@ -6,18 +6,17 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 use face::FaceModels;
 use identity::Calibration;
 use rand::Rng;
 use risk::{Certainty, Policy, Recognition};
-use store::{CredentialKind, Objects, Post, Scope, SecretsRow, Store, Tx, UserRow, UserState};
-use types::{StaffRole, UserId};
+use store::{Objects, Store};
 use zeroize::Zeroizing;
 
-use crate::callers::NewCredential;
 use crate::engine::{Context, Engine, Parts};
 use crate::keys::{Keys, Source};
+use crate::operator::make_first_operator;
 use crate::outbox::{Endpoint, check_url, new_signing_secret};
 use crate::texts::{Route, Texts};
 
@@ -126,14 +125,7 @@ impl Installation {
             policy_digest,
         };
         let engine = Engine::assemble(parts)?;
-        if !engine.store.read(|tx: &Tx<'_>| tx.has_users())? {
-            // The file comes first: a start that is cut off in between leaves a key that opens nothing, and the next
-            // one makes another.
-            let user = UserId::generate(ctx.now, ctx.random);
-            let key = NewCredential::draw(ctx, (CredentialKind::Bearer, Scope::User), &user, "staff.key");
-            write_secret(&self.folder.join("staff.key"), key.secret.as_bytes())?;
-            engine.store.write(|tx| keep_operator(tx, ctx, user, &key))?;
-        }
+        make_first_operator(&engine.store, &self.folder, ctx)?;
         Ok(engine)
     }
 
@@ -160,22 +152,6 @@ impl Installation {
         };
         Ok(Endpoint { url, secret })
     }
-}
-
-/// The first user, for whoever holds the machine: makes the others, and can do nothing else.
-fn keep_operator(tx: &Tx<'_>, ctx: &Context<'_>, id: UserId, key: &NewCredential) -> Result<()> {
-    let row = UserRow {
-        id,
-        post: Post::Staff(StaffRole::Administrator.into()),
-        login: "operator".to_owned(),
-        name: "operator".to_owned(),
-        state: UserState::Active,
-        created_at: ctx.now,
-        created_by: "surety".to_owned(),
-    };
-    ensure!(tx.insert_user(&row)?, "there is a user `operator` already");
-    tx.insert_secrets(&SecretsRow::none(id, None))?;
-    key.keep(tx)
 }
 
 /// How a face is judged: by the policy's own settings, or, under the old rules, in investigations only, by the

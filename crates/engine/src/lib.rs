@@ -34,12 +34,14 @@ mod merchant_keys;
 mod merchants;
 mod messages;
 mod minors;
+mod operator;
 mod orders;
 mod outbox;
 mod passwords;
 mod pay;
 mod payers;
 mod phones;
+mod pictures;
 mod pins;
 mod recognise;
 mod reconciling;
@@ -80,6 +82,7 @@ pub use merchant_keys::{KeyView, NewKey, Rotation};
 pub use merchants::NewMerchant;
 pub use messages::render;
 pub use minors::WardView;
+pub use operator::renew_operator_key;
 pub use orders::{NewOrder, OrderView};
 pub use outbox::{Endpoint, Hold, Lease, Queue, Recorded};
 pub use passwords::TotpSetup;
@@ -89,6 +92,7 @@ pub use payments::{
     Columns, Entry as BookEntry, EntryKind, ParseError, Report, Source, State as PaymentState,
     Sum as BillSum, Totals as BillLineTotals, parse_csv, reconcile,
 };
+pub use pictures::StoredPicture;
 pub use reconciling::{Against, Book, our_entries};
 pub use recovery::Recovered;
 pub use refunds::{MerchantPayment, NewRefund};

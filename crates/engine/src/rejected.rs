@@ -179,6 +179,9 @@ pub enum Rejected {
     /// The words of a text are gone.
     #[error("a text message is wiped once it is sent or given up; the payer asks for a new one")]
     TextWiped,
+    /// The pictures of a capture are gone.
+    #[error("this picture was erased; the attempt's record has its digest and what was measured")]
+    PictureErased,
     /// Face data needs a consent first.
     #[error("give the consent to the processing of face data first")]
     ConsentMissing,
@@ -360,6 +363,10 @@ impl Rejected {
 
     pub(crate) const fn session() -> Self {
         Self::Unknown { what: "capture session", code: "session_unknown" }
+    }
+
+    pub(crate) const fn picture() -> Self {
+        Self::Unknown { what: "picture", code: "picture_unknown" }
     }
 
     pub(crate) const fn payment() -> Self {

@@ -54,6 +54,8 @@ pub struct Reply {
     pub status: u16,
     /// The media type without parameters; empty when there was none.
     pub media_type: String,
+    /// The bytes.
+    pub bytes: Vec<u8>,
     /// The bytes, as text.
     pub body: String,
 }
@@ -242,9 +244,10 @@ impl Client {
         }
         let media_type = response.body().mime_type().unwrap_or_default().to_owned();
         let status = response.status().as_u16();
-        let body = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string()?;
+        let bytes = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec()?;
+        let body = String::from_utf8_lossy(&bytes).into_owned();
         self.secrets.note_body(body.as_bytes());
-        Ok(Reply { status, media_type, body })
+        Ok(Reply { status, media_type, bytes, body })
     }
 }
 

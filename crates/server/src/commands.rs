@@ -19,6 +19,7 @@ mod demo;
 mod enrol;
 mod listening;
 mod reconcile;
+mod renew_operator_key;
 mod rotate;
 mod seed;
 mod serve;
@@ -45,6 +46,7 @@ enum Command {
     Verify(verify::Verify),
     Reconcile(reconcile::Reconcile),
     RotateMasterKey(rotate::RotateMasterKey),
+    RenewOperatorKey(renew_operator_key::RenewOperatorKey),
     Seed(seed::Seed),
     SignRequest(sign_request::SignRequest),
     /// Print the OpenAPI document of the HTTP interface.
@@ -161,6 +163,7 @@ impl Surety {
             Command::Verify(verify) => verify.run(),
             Command::Reconcile(reconcile) => Ok(reconcile.run()),
             Command::RotateMasterKey(rotate) => rotate.run(),
+            Command::RenewOperatorKey(renew) => renew.run(),
             Command::Seed(seed) => seed.run(),
             Command::SignRequest(request) => request.run(),
             Command::Openapi => {

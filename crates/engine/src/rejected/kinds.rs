@@ -44,6 +44,7 @@ impl Rejected {
             Self::GuardianHolds => "guardian_holds",
             Self::DocumentWrong { what: _ } => "document_wrong",
             Self::TextWiped => "text_wiped",
+            Self::PictureErased => "picture_erased",
             Self::ConsentMissing => "consent_missing",
             Self::ConsentVersion => "consent_version",
             Self::Frame { index: _, refusal } => refusal.code(),
@@ -151,6 +152,7 @@ impl Rejected {
             | Self::RecoveryUnknown
             | Self::RecoveryWaiting
             | Self::WardUnfit
+            | Self::PictureErased
             | Self::TextWiped
             | Self::ConsentMissing
             | Self::EnrolmentExpired

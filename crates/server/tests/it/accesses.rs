@@ -1,6 +1,8 @@
 //! Every look at a case, at evidence, at what the machines measured is in the payer's list, with who and why.
 
 use api::{AccessView, AuditedAccess, DisputeList};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use crate::fixture::Fixture;
@@ -76,6 +78,47 @@ fn a_list_of_cases_is_no_look_at_their_files() {
     let text = raw.to_string();
     assert!(!text.contains("not me") && !text.contains(&fixture.payer_id.to_string()), "{text}");
     assert_eq!(seen_by_payer(&fixture), before);
+}
+
+/// A picture is opened only by who works on cases, for a purpose; it is the one that was taken, and the payer sees who
+/// looked.
+#[test]
+fn a_picture_is_seen_for_a_purpose_and_the_payer_learns_of_it() {
+    let fixture = Fixture::new();
+    let before = seen_by_payer(&fixture);
+    let session = fixture.paid.session.session_id;
+    let path = format!("/v1/capture-sessions/{session}/picture");
+    let ask = |query: &str| {
+        let path = format!("{path}?{query}");
+        fixture.staff.send(scenario::RawCall { method: "GET", path: &path, content_type: None, body: &[] })
+    };
+    let refused = |query: &str| ask(query).unwrap().problem().unwrap().code;
+    assert_eq!(refused("frame=0"), "query_malformed");
+    assert_eq!(refused("frame=0&purpose=curiosity"), "field_invalid");
+    assert_eq!(refused("frame=2&purpose=dispute"), "picture_unknown");
+    assert_eq!(refused("frame=4294967295&purpose=dispute"), "picture_unknown");
+    assert_eq!(seen_by_payer(&fixture), before, "what was refused was not seen");
+
+    let sent = crate::fixture::capture(&fixture.paid).frames;
+    for (frame, picture) in sent.iter().enumerate() {
+        let reply = ask(&format!("frame={frame}&purpose=dispute")).unwrap();
+        assert_eq!((reply.status, reply.media_type.as_str()), (200, "image/jpeg"));
+        assert_eq!(evidence::digest(&reply.bytes), evidence::digest(&STANDARD.decode(picture).unwrap()));
+    }
+    let mut expected = before;
+    expected.extend((0..2).map(|frame| (format!("{session}/picture/{frame}"), "dispute".to_owned())));
+    assert_eq!(seen_by_payer(&fixture), expected);
+    fixture.verify();
+}
+
+/// What is erased shows to nobody.
+#[test]
+fn an_erased_picture_stays_gone() {
+    let fixture = Fixture::new();
+    crate::fixture::pay(&fixture.terminal, &fixture.open);
+    let _: Value = fixture.payer.delete("/v1/me/consent").unwrap();
+    let picture = |session| format!("/v1/capture-sessions/{session}/picture?frame=0&purpose=dispute");
+    assert_eq!(refused(&fixture, &picture(fixture.open.session.session_id)), "picture_erased");
 }
 
 /// Others whose faces were compared stay numbers.

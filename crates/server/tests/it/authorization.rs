@@ -51,6 +51,7 @@ const CARE: &[Who] = &[MerchantCare];
 const MONEY: &[Who] = &[Approver];
 const CASES: &[Who] = &[Investigator];
 const READ_CASES: &[Who] = &[RiskAnalyst, Investigator, Approver, Auditor];
+const SEE_FACES: &[Who] = &[Investigator, Approver];
 const PEOPLE: &[Who] = &[Administrator];
 const READ_PEOPLE: &[Who] = &[Administrator, Auditor];
 /// Users of the operator, first owners, the own merchant's users: each by those who look after them.
@@ -118,6 +119,7 @@ const TABLE: &[(&str, &[Who])] = &[
     ("GET /v1/disputes/{}?purpose=dispute", READ_CASES),
     ("GET /v1/disputes/{}/evidence?purpose=dispute", READ_CASES),
     ("GET /v1/capture-sessions/{}/decisions?purpose=dispute", READ_CASES),
+    ("GET /v1/capture-sessions/{}/picture?frame=0&purpose=dispute", SEE_FACES),
     ("POST /v1/disputes/{}/gather", CASES),
     ("POST /v1/disputes/{}/finding", CASES),
     ("POST /v1/disputes/{}/recovery", CASES),

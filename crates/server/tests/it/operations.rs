@@ -205,6 +205,7 @@ fn staff() -> Vec<Operation> {
         post("/v1/disputes/{}/recovery", STAFF, json!({ "transfer_id": transfer(78) })),
         post_empty("/v1/disputes/{}/close", STAFF),
         get("/v1/capture-sessions/{}/decisions?purpose=dispute", STAFF),
+        get("/v1/capture-sessions/{}/picture?frame=0&purpose=dispute", STAFF),
         put("/v1/merchants/{}/terms", STAFF, json!({ "settle_after_days": 1, "fee_bps": 60 })),
         put("/v1/merchants/{}/webhook", STAFF, json!({ "url": "http://127.0.0.1:9/nobody" })),
         post_empty("/v1/settlement-runs", STAFF),

@@ -6,6 +6,8 @@ mod guessing;
 mod merchants;
 mod oidc;
 
+use std::process::Command;
+
 use api::{
     AcceptInvitation, Accepted, ChangePassword, ConfirmInvitation, Invited, LoginView, NewLogin, NewUser,
     OpenLoginList, SetRoles, UserList, UserState, UserView,
@@ -13,7 +15,7 @@ use api::{
 use scenario::{Authenticator, Client, Member, PASSWORD};
 use types::{StaffRole, StaffRoles, UserId};
 
-use crate::database::tamper;
+use crate::database::{Dump, tamper};
 use crate::fixture::Fixture;
 use crate::money::{put, refused};
 
@@ -116,6 +118,27 @@ fn an_invitation_ends_after_three_days_and_by_a_new_one() {
     accept(anybody, &second, PASSWORD).unwrap();
     tamper(&fixture.server, "UPDATE invitations SET expires_at = expires_at - 60000000");
     refused(accept(anybody, &second, PASSWORD), "invitation_wrong");
+}
+
+/// Whoever holds the machine makes a new key while the server runs; the old one is shut, and the records tell of it.
+#[test]
+fn a_lost_first_key_is_made_anew_on_the_machine() {
+    let fixture = Fixture::new();
+    let id = who(&fixture.admin).unwrap().user_id;
+    tamper(&fixture.server, &format!("UPDATE users SET state = 'disabled' WHERE id = '{id}'"));
+    refused(who(&fixture.admin), "key_unknown");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_surety"));
+    command.env_remove("SURETY_DATABASE").arg("renew-operator-key").arg("--data").arg(fixture.server.data());
+    if let Some(url) = fixture.server.database() {
+        command.args(["--database", url]);
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    refused(who(&fixture.admin), "key_unknown");
+    let key = std::fs::read_to_string(fixture.server.data().join("staff.key")).unwrap();
+    assert_eq!(who(&fixture.anybody.with_key(&key)).unwrap().user_id, id);
+    let events = Dump::of(&fixture.server);
+    assert!(events.table("events").iter().any(|event| event.contains("operator_key_renewed")));
 }
 
 #[test]

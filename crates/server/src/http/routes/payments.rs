@@ -2,7 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use types::{OrderId, SessionId};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -28,6 +29,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(capture))
         .routes(routes!(step_up))
         .routes(routes!(decisions))
+        .routes(routes!(picture))
 }
 
 /// Create an order. Sent twice with the same content, it is one order.
@@ -196,4 +198,25 @@ async fn decisions(
 ) -> Result<Json<api::DecisionList>, Problem> {
     let rows = run(&app, move |engine, ctx| engine.decisions(ctx, &staff, id, &purpose.purpose)).await?;
     Ok(Json(api::DecisionList { decisions: rows.into_iter().map(convert::decision).collect() }))
+}
+
+/// A picture of an attempt, as the terminal sent it. The look is logged, and shown to the payer.
+#[utoipa::path(get, path = "/v1/capture-sessions/{session_id}/picture", tag = "staff", security(("key" = [])),
+    params(("session_id" = String, Path, description = "Which attempt"), api::PictureAsked), responses(
+    (status = 200, description = "The picture", body = String, content_type = "image/jpeg"),
+    (status = "4XX", description = "Refused", body = api::Problem),
+))]
+async fn picture(
+    State(app): State<App>,
+    Staff(staff): Staff,
+    Id(id): Id<SessionId>,
+    Asked(asked): Asked<api::PictureAsked>,
+) -> Result<Response, Problem> {
+    let frame = usize::try_from(asked.frame).unwrap_or(usize::MAX);
+    let seen = run(&app, move |engine, ctx| engine.picture(ctx, &staff, (id, frame), &asked.purpose)).await?;
+    let png = seen.bytes.starts_with(b"\x89PNG");
+    let kind = if png { "image/png" } else { "image/jpeg" };
+    let mut response = seen.bytes.to_vec().into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    Ok(response)
 }
