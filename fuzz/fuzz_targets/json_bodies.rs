@@ -17,8 +17,8 @@ fuzz_target!(|body: &[u8]| {
         ConfirmAnswer ConfirmEnrolment ConfirmInvitation Consent DeviceLocation FindingRequest FinishRecovery
         Freeze Funding NewActivation NewBreakGlass NewEnrolment NewIdentity NewLogin NewMerchant NewMerchantKey
         NewMerchantUser NewOrder NewOwner NewPayer NewPhoneCode NewRefund NewRelocation NewSession NewTerminal
-        NewUser NewWard NotMe OidcCode PayerLogin Payout Reason RecoverAccount RecoverPin Recovery ReverseNumber
-        RotateKey SetMerchantRole SetRoles StatementRequest StepUp Terms Unfreeze Webhook
+        NewUser NewWard NotMe OidcCode OrderCodePayment PayerLogin Payout Reason RecoverAccount RecoverPin Recovery
+        ReverseNumber RotateKey SetMerchantRole SetRoles StatementRequest StepUp Terms Unfreeze Webhook
     );
 });
 

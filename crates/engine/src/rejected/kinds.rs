@@ -46,6 +46,7 @@ impl Rejected {
             Self::TextWiped => "text_wiped",
             Self::ConsentMissing => "consent_missing",
             Self::ConsentVersion => "consent_version",
+            Self::ConsentOutdated => "consent_outdated",
             Self::Frame { index: _, refusal } => refusal.code(),
             Self::FramesUnlike => "frames_unlike",
             Self::EnrolmentNotLive => "enrolment_not_live",
@@ -79,6 +80,9 @@ impl Rejected {
             Self::SessionExpired => "session_expired",
             Self::CaptureAlreadySubmitted => "capture_already_submitted",
             Self::CheckNotAsked => "check_not_asked",
+            Self::LooksRepeated => "looks_repeated",
+            Self::OverDayLimit => "over_day_limit",
+            Self::MinorLimit => "minor_limit",
             Self::PaymentRefunded => "payment_refunded",
             Self::AuthorisationReleased => "authorisation_released",
             Self::RefundConflict => "refund_conflict",
@@ -153,6 +157,7 @@ impl Rejected {
             | Self::WardUnfit
             | Self::TextWiped
             | Self::ConsentMissing
+            | Self::ConsentOutdated
             | Self::EnrolmentExpired
             | Self::EnrolmentOver
             | Self::FaceNotEnrolled
@@ -166,6 +171,9 @@ impl Rejected {
             | Self::SessionExpired
             | Self::CaptureAlreadySubmitted
             | Self::CheckNotAsked
+            | Self::LooksRepeated
+            | Self::OverDayLimit
+            | Self::MinorLimit
             | Self::PaymentRefunded
             | Self::AuthorisationReleased
             | Self::RefundConflict

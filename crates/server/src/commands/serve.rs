@@ -15,6 +15,8 @@ use crate::http::listen::House;
 use crate::jobs::Jobs;
 use crate::oidc;
 
+mod duties;
+
 /// Take payments: serve the HTTP interface on one address.
 ///
 /// The first start creates the data folder with a master key (keep a copy in a safe: without it every face and
@@ -27,6 +29,10 @@ pub(crate) struct Serve {
     listening: Listening,
     #[command(flatten)]
     oidc: oidc::Settings,
+    /// Where payers' devices find this server, for example `https://pay.example`: the codes of orders then lead to
+    /// `https://pay.example/pay/CODE` instead of `surety:pay?code=CODE`.
+    #[arg(long, value_name = "URL", env = "SURETY_PUBLIC_ORIGIN")]
+    public_origin: Option<http::PublicOrigin>,
     /// What is logged, as `tracing` directives.
     #[arg(long, value_name = "FILTER", default_value = "info", env = "SURETY_LOG")]
     log: String,
@@ -48,6 +54,7 @@ impl Serve {
                 "no liveness model is installed: the default policy asks every payer for a further factor"
             );
         }
+        duties::tell(&engine)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -67,7 +74,7 @@ impl Serve {
         let bounds = self.listening.bounds()?;
         let listener = TcpListener::bind(wanted).await.with_context(|| format!("listening on {wanted}"))?;
         let address = listener.local_addr().context("reading the address")?;
-        let (router, limits) = http::router(Arc::clone(&engine), oidc)?;
+        let (router, limits) = http::router(Arc::clone(&engine), oidc, self.public_origin.clone())?;
         let jobs = Jobs::start(&engine)?;
         let stop = jobs.stop();
         let stopped = async move {
