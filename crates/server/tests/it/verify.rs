@@ -111,7 +111,7 @@ const TAMPERINGS: [(&str, &str); 54] = [
         APPROVED,
     ),
     (
-        "UPDATE sessions SET order_id = (SELECT min(id) FROM orders)
+        "UPDATE sessions SET order_id = (SELECT max(id) FROM orders)
          WHERE id IN (SELECT session_id FROM payments WHERE recognised LIKE '%order_code%')",
         APPROVED,
     ),
