@@ -17,14 +17,15 @@ fuzz_target!(|body: &[u8]| {
         ConfirmAnswer ConfirmEnrolment ConfirmInvitation Consent DeviceLocation FindingRequest FinishRecovery
         Freeze Funding NewActivation NewBreakGlass NewEnrolment NewIdentity NewLogin NewMerchant NewMerchantKey
         NewMerchantUser NewOrder NewOwner NewPayer NewPhoneCode NewRefund NewRelocation NewSession NewTerminal
-        NewUser NewWard NotMe OidcCode PayerLogin Payout Reason RecoverAccount RecoverPin Recovery ReverseNumber
-        RotateKey SetMerchantRole SetRoles StatementRequest StepUp Terms Unfreeze Webhook
+        NewUser NewWard NotMe OidcCode OrderCodePayment PayerLogin Payout Reason RecoverAccount RecoverPin Recovery
+        ReverseNumber RotateKey SetMerchantRole SetRoles StatementRequest StepUp Terms Unfreeze Webhook
     );
 });
 
-fn check<T: Serialize + DeserializeOwned + PartialEq>(body: &[u8]) {
+fn check<T: Serialize + DeserializeOwned>(body: &[u8]) {
     let Ok(taken) = serde_json::from_slice::<T>(body) else { return };
     let written = serde_json::to_vec(&taken).expect("a request can be written");
     let again = serde_json::from_slice::<T>(&written).expect("what was written is a request");
-    assert!(again == taken, "{} is read as something else", String::from_utf8_lossy(&written));
+    let twice = serde_json::to_vec(&again).expect("a request can be written");
+    assert!(written == twice, "{} is read as something else", String::from_utf8_lossy(&written));
 }

@@ -8,25 +8,37 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-const OPENAPI: &str = "docs/openapi.json";
+/// What is written, and the subcommand of `surety` that prints it.
+const GENERATED: [(&str, &str); 2] =
+    [("docs/openapi.json", "openapi"), ("docs/processing-register.md", "register")];
 
 pub(crate) fn run(root: &Path) -> Result<()> {
+    for (path, subcommand) in GENERATED {
+        write(root, path, subcommand)?;
+    }
+    Ok(())
+}
+
+fn write(root: &Path, file: &str, subcommand: &str) -> Result<()> {
     let output = Command::new("cargo")
-        .args(["run", "--quiet", "--package", "server", "--bin", "surety", "--", "openapi"])
+        .args(["run", "--quiet", "--package", "server", "--bin", "surety", "--", subcommand])
         .current_dir(root)
         .stderr(Stdio::inherit())
         .output()
         .context("starting cargo")?;
-    ensure!(output.status.success(), "`surety openapi` failed ({}); {OPENAPI} is as it was", output.status);
-    serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&output.stdout)
-        .with_context(|| format!("`surety openapi` did not print a JSON object; {OPENAPI} is as it was"))?;
+    ensure!(output.status.success(), "`surety {subcommand}` failed ({}); {file} is as it was", output.status);
+    if file.ends_with(".json") {
+        serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&output.stdout).with_context(
+            || format!("`surety {subcommand}` did not print a JSON object; {file} is as it was"),
+        )?;
+    }
 
-    let path = root.join(OPENAPI);
+    let path = root.join(file);
     if fs::read(&path).is_ok_and(|before| before == output.stdout) {
-        println!("{OPENAPI} is up to date");
+        println!("{file} is up to date");
     } else {
-        fs::write(&path, &output.stdout).with_context(|| format!("writing {OPENAPI}"))?;
-        println!("{OPENAPI} is written; read the difference before you commit it");
+        fs::write(&path, &output.stdout).with_context(|| format!("writing {file}"))?;
+        println!("{file} is written; read the difference before you commit it");
     }
     Ok(())
 }

@@ -128,7 +128,7 @@ enum Task {
     },
     /// Check the house rules: who may use whom, file sizes, names, dependencies
     Tidy,
-    /// Write what is generated from code: `docs/openapi.json`
+    /// Write what is generated from code: `docs/openapi.json` and `docs/processing-register.md`
     Codegen,
 }
 

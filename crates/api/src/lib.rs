@@ -10,9 +10,11 @@ mod erasure;
 mod logins;
 mod merchants;
 mod money;
+mod order_codes;
 mod payers;
 mod payments;
 mod problem;
+mod processing;
 mod schema;
 mod terminals;
 mod users;
@@ -42,6 +44,7 @@ pub use money::{
     Payout, RefundView, ReverseNumber, ReverseNumberReply, SettlementList, SettlementState, SettlementView,
     Terms, Webhook, WebhookReply,
 };
+pub use order_codes::{CodedOrderView, OrderCodePayment, OrderCodeView};
 pub use payers::{
     ConfirmAnswer, ConfirmEnrolment, Consent, ConsentText, DeviceLocation, EnrolmentView, Face, Freeze,
     Language, Message, MessageList, NewEnrolment, PayerView, Unfreeze,
@@ -51,6 +54,9 @@ pub use payments::{
     OrderView, PaymentList, PaymentView, Recognised, SessionView, Stage, StepUp,
 };
 pub use problem::Problem;
+pub use processing::{
+    HeldColumns, NotPersonal, OperatorView, ProcessingEntry, ProcessingRegister, ProcessingWords,
+};
 pub use schema::{AmountSchema, GeoPointSchema, MerchantRoleSchema, PlaceSchema, StaffRoleSchema};
 pub use terminals::{
     Activated, NewActivation, NewRelocation, NewTerminal, Onboarding, Reason, RelocationState,

@@ -46,7 +46,7 @@ pub struct PayerView {
     pub tier: Tier,
 }
 
-/// The consent text in force, in the holder's language.
+/// A consent text: the one in force, or one that was.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ConsentText {
     /// Its version; send it back to agree.

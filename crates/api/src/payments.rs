@@ -192,11 +192,11 @@ pub struct SessionView {
 /// How the payer was recognised, in words for the payer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Recognised {
-    /// `posterior`, or `narrowed_by_last_four` under the old rules.
+    /// `posterior`, or `narrowed_by_last_four` under the old rules; `order_code` where no face was looked at.
     pub rule: String,
-    /// What was asked besides the face.
+    /// What was asked besides the face, or instead of it.
     pub checks: Vec<Check>,
-    /// The chance that it was somebody else; none under the old rules.
+    /// The chance that it was somebody else; none under the old rules and without a face.
     #[schema(value_type = Option<f64>)]
     pub p_wrong: Option<Probability>,
     /// How many faces were compared.

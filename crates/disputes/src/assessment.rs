@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 use types::{PayerId, Probability, Timestamp};
 
+use crate::own_device::{self, OwnDeviceFacts};
 use crate::{Finding, Stance};
 
 /// Another enrolled person who fits the capture better than the debited payer.
@@ -67,6 +68,10 @@ pub struct PhoneDigits {
 /// What the records say about one disputed debit. Plain data: the same facts always weigh the same.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
+    /// For a debit without a face: the device on which the PIN was typed. Then nothing below that is about faces says
+    /// anything.
+    #[serde(default)]
+    pub own_device: Option<OwnDeviceFacts>,
     /// Was the capture still there to be looked at?
     pub capture_preserved: bool,
     /// When the capture was erased at the payer's wish, if that is why it is not there.
@@ -148,25 +153,41 @@ const BETTER_MATCH_RATIO: f64 = 10.0;
 const PROMPT_REPORT_MINUTES: f64 = 24.0 * 60.0;
 
 /// Weighs `facts`. Authorisation is proven only when the payer used a strong factor, her face stands out
-/// over everyone enrolled, and nothing contradicts; a missing record never proves.
+/// over everyone enrolled, and nothing contradicts; a missing record never proves. Without a face it is proven by the
+/// PIN on a device of hers that is no newcomer, unless something contradicts.
 #[must_use]
 pub fn assess(facts: &Facts) -> Assessment {
     let mut items = Vec::new();
     let mut add =
         |code: &str, side: Side, detail: String| items.push(Item { code: code.to_owned(), side, detail });
-    weigh_face(facts, &mut add);
+    match &facts.own_device {
+        Some(device) => own_device::weigh(device, &mut add),
+        None => weigh_face(facts, &mut add),
+    }
     weigh_circumstances(facts, &mut add);
     let contradicted = items.iter().any(|item| DECISIVE.contains(&item.code.as_str()));
     let face_stands_out = facts.p_wrong_now.is_some_and(|p| p.value() <= P_WRONG_PROVES);
-    let authorisation_proven =
-        facts.capture_preserved && facts.strong_factor && face_stands_out && !contradicted;
+    let shown = match &facts.own_device {
+        Some(_) => facts.strong_factor,
+        None => facts.capture_preserved && facts.strong_factor && face_stands_out,
+    };
+    let authorisation_proven = shown && !contradicted;
     let proposed = propose(facts, authorisation_proven);
     Assessment { items, authorisation_proven, proposed }
 }
 
 /// Any of these forbids to call the debit proven.
-const DECISIVE: [&str; 5] =
-    ["capture_missing", "better_match", "impossible_travel", "merchant_accepts", "not_recognised_today"];
+const DECISIVE: [&str; 9] = [
+    "capture_missing",
+    "better_match",
+    "impossible_travel",
+    "merchant_accepts",
+    "not_recognised_today",
+    "device_new",
+    "device_record_missing",
+    "device_revoked",
+    "pin_recovered",
+];
 
 fn weigh_face(facts: &Facts, add: &mut impl FnMut(&str, Side, String)) {
     use Side::{AgainstAuthorisation, ForAuthorisation, Neutral};
@@ -362,11 +383,13 @@ fn propose(facts: &Facts, authorisation_proven: bool) -> Finding {
     let someone_else = facts.better_match.is_some_and(|m| m.times_more_likely >= BETTER_MATCH_RATIO);
     let impossible = facts.travel.is_some_and(Travel::is_impossible);
     let unlike = facts.p_wrong_now.is_some_and(|p| p.value() >= 0.5);
+    // Only somebody who had the device and the PIN can have paid.
+    let taken_over = facts.own_device.is_some_and(OwnDeviceFacts::is_doubtful);
     if authorisation_proven {
         Finding::AuthorisedByPayer
     } else if someone_else || unlike || (impossible && !facts.strong_factor) {
         Finding::WrongPerson
-    } else if impossible {
+    } else if impossible || taken_over {
         Finding::AccountTakeover
     } else if facts.merchant_stance == Some(Stance::Accept) {
         Finding::MerchantFault

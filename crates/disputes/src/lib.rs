@@ -8,11 +8,13 @@
 
 mod assessment;
 mod dispute;
+mod own_device;
 
 pub use assessment::{Assessment, BetterMatch, Facts, Item, PhoneDigits, Side, Travel, TypedDigits, assess};
 pub use dispute::{
     Command, Compensation, Dispute, Event, FiledBy, Filing, Finding, Outcome, Rejected, Stance, Statement,
 };
+pub use own_device::OwnDeviceFacts;
 
 #[cfg(test)]
 mod tests;

@@ -133,6 +133,7 @@ fn proven_authorisation_pays_nothing_but_can_turn() {
 
 fn plain_facts() -> Facts {
     Facts {
+        own_device: None,
         capture_preserved: true,
         capture_erased_at: None,
         face_erased_at: None,
@@ -186,4 +187,62 @@ fn proposals_follow_the_facts() {
         Finding::MerchantFault
     );
     assert_eq!(assess(&weak).proposed, Finding::Other);
+}
+
+const KNOWN: OwnDeviceFacts = OwnDeviceFacts {
+    registered_minutes: Some(60.0 * 24.0 * 30.0),
+    young: false,
+    revoked: false,
+    pin_recovered: false,
+};
+
+/// The records of a debit by order code: no capture, no candidates.
+fn code_facts() -> Facts {
+    Facts {
+        own_device: Some(KNOWN),
+        capture_preserved: false,
+        digits_attempts: 0,
+        searched: 0,
+        p_wrong_then: None,
+        p_wrong_now: None,
+        liveness: None,
+        travel: None,
+        ..plain_facts()
+    }
+}
+
+#[test]
+fn without_a_face_pin_and_own_device_speak() {
+    let proven = assess(&code_facts());
+    let codes: Vec<&str> = proven.items.iter().map(|item| item.code.as_str()).collect();
+    assert_eq!(codes, ["pin_on_own_device", "device_known", "no_trace", "city_habitual"]);
+    assert!(proven.authorisation_proven);
+    assert_eq!(proven.proposed, Finding::AuthorisedByPayer);
+
+    let device = |own_device| Facts { own_device: Some(own_device), ..code_facts() };
+    let far = Travel { distance_km: 1_300.0, minutes_apart: 10.0 };
+    let takeover = [
+        device(OwnDeviceFacts { registered_minutes: Some(7.0), young: true, ..KNOWN }),
+        device(OwnDeviceFacts { revoked: true, ..KNOWN }),
+        device(OwnDeviceFacts { pin_recovered: true, ..KNOWN }),
+        Facts { travel: Some(far), ..code_facts() },
+    ];
+    for facts in takeover {
+        let doubted = assess(&facts);
+        assert!(!doubted.authorisation_proven, "{facts:?}");
+        assert_eq!(doubted.proposed, Finding::AccountTakeover, "{facts:?}");
+    }
+    let others = [
+        (device(OwnDeviceFacts { registered_minutes: None, ..KNOWN }), Finding::Other),
+        (Facts { merchant_stance: Some(Stance::Accept), ..code_facts() }, Finding::MerchantFault),
+        (Facts { strong_factor: false, ..code_facts() }, Finding::Other),
+    ];
+    for (facts, proposed) in others {
+        let doubted = assess(&facts);
+        assert_eq!((doubted.authorisation_proven, doubted.proposed), (false, proposed), "{facts:?}");
+    }
+    // Facts gathered before there were codes are about faces.
+    let mut old = serde_json::to_value(plain_facts()).unwrap();
+    old.as_object_mut().unwrap().remove("own_device");
+    assert_eq!(serde_json::from_value::<Facts>(old).unwrap(), plain_facts());
 }

@@ -16,6 +16,8 @@ account-closed = Your account is closed. Your face, name and number were deleted
 pin-locked = Your PIN was wrong too often and is locked for { $minutes } minutes. If this was not you, somebody is trying to pay as you: nobody was debited, and you can switch face payment off at once.
 payment-debited = { $amount } paid by face at { $shop }, { $city }. Recognised by your face{ $checks }{ $p_wrong }, among { $searched } faces. Not you? Tap "not me".
 payment-authorised = { $amount } is set aside for { $shop }, { $city }; nothing is taken yet. Recognised by your face{ $checks }{ $p_wrong }, among { $searched } faces. Not you? Tap "not me".
+code-payment-debited = { $amount } paid at { $shop }, { $city }, with your PIN on your own device. No face was used. Not you? Tap "not me".
+code-payment-authorised = { $amount } is set aside for { $shop }, { $city }, with your PIN on your own device; nothing is taken yet. No face was used. Not you? Tap "not me".
 payment-captured = { $shop } has taken { $amount } of what was set aside. { $released } is yours again.
 payment-released = { $amount } that was set aside for { $shop } is yours again; nothing was taken.
 payment-refunded = { $shop } has given you back { $amount }: { $reason }
@@ -24,8 +26,8 @@ payment-stopped = We stopped a payment of { $amount } at { $shop }, { $city }. Y
         [check_failed] Somebody there looked like you, and what was typed did not match your account.
         [not_enabled] Somebody there looked like you, and your face payment is switched off.
         [not_live] What the camera saw did not look like a living face.
-        [over_day_limit] Your limit for face payments of the day is reached.
-        [minor_limit] It was more than a minor may spend by face.
+        [over_day_limit] Your limit of the day is reached.
+        [minor_limit] It was more than a minor may spend.
         [guardian_needed] A guardian must agree first.
        *[other] Somebody there looked like you, but the face alone was not sure enough.
     }
@@ -33,7 +35,7 @@ payment-reversed = { $amount } is back in your account: the shop took the paymen
 confirm-payment = Are you paying { $amount } at { $shop }, { $city } right now? Answer yes only if it is you. (Question { $confirmation })
 
 dispute-filed = You told us that a payment of { $amount } was not you. Your case is open. The shop's money from it is held back. We are gathering the records now.
-dispute-evidence = We have gathered the records of this payment: the picture, the decision, the place, and where your own device was.
+dispute-evidence = We have gathered the records of this payment: how it was decided and by what, the place, and where your own device was.
 dispute-merchant-asked = We have asked the shop for its side. It has time until { $due }. You need not wait for it.
 dispute-statement = The shop has answered:
     { $stance ->

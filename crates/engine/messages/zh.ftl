@@ -16,6 +16,8 @@ account-closed = 您的账户已注销，人脸、姓名和手机号已删除。
 pin-locked = 支付密码连续输错多次，已锁定 { $minutes } 分钟。如非本人操作，说明有人试图冒用您的身份付款：您没有被扣款，可立即关闭刷脸支付。
 payment-debited = 您在{ $city }「{ $shop }」刷脸支付 { $amount }。识别方式：人脸{ $checks }{ $p_wrong }，共比对 { $searched } 张人脸。不是您本人？请点「不是我」。
 payment-authorised = 您在{ $city }「{ $shop }」预留 { $amount }，尚未扣款。识别方式：人脸{ $checks }{ $p_wrong }，共比对 { $searched } 张人脸。不是您本人？请点「不是我」。
+code-payment-debited = 您在{ $city }「{ $shop }」扫码支付 { $amount }，由您本人设备和支付密码确认，未使用人脸。不是您本人？请点「不是我」。
+code-payment-authorised = 您在{ $city }「{ $shop }」扫码预留 { $amount }，尚未扣款，由您本人设备和支付密码确认，未使用人脸。不是您本人？请点「不是我」。
 payment-captured = 「{ $shop }」已从预留金额中扣款 { $amount }，其余 { $released } 已归还您的账户。
 payment-released = 为「{ $shop }」预留的 { $amount } 已归还您的账户，没有扣款。
 payment-refunded = 「{ $shop }」已向您退款 { $amount }：{ $reason }
@@ -24,8 +26,8 @@ payment-stopped = 我们拦下了{ $city }「{ $shop }」的一笔 { $amount } �
         [check_failed] 现场有人长得像您，但输入的信息与您的账户不符。
         [not_enabled] 现场有人长得像您，而您的刷脸支付处于关闭状态。
         [not_live] 摄像头看到的不像是真人。
-        [over_day_limit] 您今天的刷脸支付额度已用完。
-        [minor_limit] 超过了未成年人刷脸支付的限额。
+        [over_day_limit] 您今天的支付额度已用完。
+        [minor_limit] 超过了未成年人支付的限额。
         [guardian_needed] 需要监护人先同意。
        *[other] 现场有人长得像您，但仅凭人脸不够确定。
     }
@@ -33,7 +35,7 @@ payment-reversed = { $amount } 已退回您的账户：商家撤销了这笔付�
 confirm-payment = 您现在是否在{ $city }「{ $shop }」支付 { $amount }？只有本人操作时才选「是」。（问题编号 { $confirmation }）
 
 dispute-filed = 您反映一笔 { $amount } 的付款不是您本人操作，案件已受理。商家的这笔款项已暂缓结算，我们正在调取记录。
-dispute-evidence = 我们已调取这笔付款的记录：照片、判定过程、地点，以及您本人设备当时的位置。
+dispute-evidence = 我们已调取这笔付款的记录：判定的过程和依据、地点，以及您本人设备当时的位置。
 dispute-merchant-asked = 我们已请商家说明情况，期限为 { $due }。您无需等待。
 dispute-statement = 商家已答复：
     { $stance ->

@@ -9,6 +9,7 @@ use types::{PayerId, PaymentId, SignedDuration, TransferId};
 
 use crate::engine::{Context, Engine, Message, record, tell};
 use crate::life::{Cause, Change, publish, publish_authorisation};
+use crate::order_codes::ORDER_CODE_RULE;
 use crate::orders::payable;
 use crate::pay::set_state;
 use crate::rejected::Error;
@@ -68,7 +69,7 @@ impl Engine {
             }
             None => publish_authorisation(tx, ctx, &row, (&merchant, order))?,
         }
-        let kind = if taken.is_some() { "payment_debited" } else { "payment_authorised" };
+        let kind = told(&recognised, taken.is_some());
         let args = json!({
             "amount": order.amount, "shop": merchant.name, "city": terminal.place.city,
             "checks": recognised.checks, "p_wrong": recognised.p_wrong, "searched": recognised.searched,
@@ -105,6 +106,16 @@ impl Engine {
         let command = payments::Command::Capture { amount: order.amount, transfer };
         let taken = payment.decide(command, payments::Standing::Clear, ctx.now)?;
         Ok((payment, taken))
+    }
+}
+
+/// What the payer is told of: a debit or an authorisation, by face or without.
+fn told(recognised: &Recognised, taken: bool) -> &'static str {
+    match (recognised.rule == ORDER_CODE_RULE, taken) {
+        (false, true) => "payment_debited",
+        (false, false) => "payment_authorised",
+        (true, true) => "code_payment_debited",
+        (true, false) => "code_payment_authorised",
     }
 }
 

@@ -4,7 +4,7 @@
 //! neither.
 
 use serde_json::json;
-use store::{CodePurpose, CredentialKind, CredentialRow, Scope, Tx};
+use store::{CodePurpose, CredentialKind, CredentialRow, PayerRow, Scope, Tx};
 use types::{KeyId, PayerId, SignedDuration, Timestamp};
 use zeroize::Zeroizing;
 
@@ -229,16 +229,27 @@ impl Engine {
         }
         let owner = tx.payer(device.payer)?.ok_or(Rejected::payer())?;
         let key = tx.credential(device.device)?.ok_or(Rejected::device())?;
-        let youth = SignedDuration::from_hours(i64::from(self.policy.devices.young_hours));
-        // The device that opened the account is no newcomer: there was nobody before it to take the account from.
-        let young = key.created_at > owner.created_at && ctx.now < key.created_at + youth;
-        let recovered = owner.pin_recovered_at.is_some_and(|at| ctx.now < at + youth);
         Ok(match pin {
-            _ if !young => Ok(()),
+            _ if !self.is_young(&owner, &key, ctx.now) => Ok(()),
             None => Err(Rejected::DeviceYoung),
-            Some(_) if recovered => Err(Rejected::DeviceWaits),
+            Some(_) if self.is_recovered(&owner, ctx.now) => Err(Rejected::DeviceWaits),
             Some(_) => Ok(()),
         })
+    }
+
+    /// Had this device joined the account only lately? The one that opened the account is no newcomer: there was nobody
+    /// before it to take the account from.
+    pub(crate) fn is_young(&self, owner: &PayerRow, key: &CredentialRow, at: Timestamp) -> bool {
+        key.created_at > owner.created_at && at < key.created_at + self.youth()
+    }
+
+    /// Had the PIN been replaced only lately, and without the old one?
+    pub(crate) fn is_recovered(&self, owner: &PayerRow, at: Timestamp) -> bool {
+        owner.pin_recovered_at.is_some_and(|recovered| recovered <= at && at < recovered + self.youth())
+    }
+
+    fn youth(&self) -> SignedDuration {
+        SignedDuration::from_hours(i64::from(self.policy.devices.young_hours))
     }
 }
 

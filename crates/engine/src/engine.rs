@@ -13,11 +13,12 @@ use gallery::{Entry, Gallery, Status};
 use identity::{Calibration, PlaceModel};
 use jiff::tz::TimeZone;
 use rand::Rng;
-use risk::{Certainty, Policy};
+use risk::{Certainty, Operator, Policy};
 use serde::{Deserialize, Serialize};
 use store::{EventRow, FaceState, MessageRow, Objects, PayerRow, Store, Tx};
 use types::{Date, Digest, EventId, GeoPoint, MessageId, PayerId, PhoneNumber, Template, Timestamp};
 
+use crate::duties::FacesHeld;
 use crate::keys::{KeyOf, Keys};
 use crate::outbox::Endpoint;
 use crate::recognise::Habits;
@@ -103,8 +104,10 @@ pub struct Health {
     pub healthy: bool,
     /// Is passive liveness installed?
     pub liveness: bool,
-    /// Faces in the gallery.
+    /// Faces in the gallery of this process.
     pub enrolled: usize,
+    /// Faces in the database, and whether their number asks something of the operator.
+    pub faces: FacesHeld,
 }
 
 /// Name, phone and birth date of a payer, as sealed.
@@ -179,7 +182,14 @@ impl Engine {
         self.store.read(|tx| tx.payer_count())?;
         let enrolled = self.gallery.len().context("counting the gallery")?;
         let healthy = !self.broken.load(Ordering::Relaxed);
-        Ok(Health { healthy, liveness: self.faces.liveness_available(), enrolled })
+        let faces = self.faces_held()?;
+        Ok(Health { healthy, liveness: self.faces.liveness_available(), enrolled, faces })
+    }
+
+    /// Who operates this, as far as the policy says.
+    #[must_use]
+    pub const fn operator(&self) -> Option<&Operator> {
+        self.policy.operator.as_ref()
     }
 
     /// Stops all payments: an assertion about money failed.

@@ -1,69 +1,26 @@
-//! Enrolment: consent, pictures, and the holder's confirmation with a code from the own device channel.
+//! Enrolment: pictures, and the holder's confirmation with a code from the own device channel.
 
 use face::FaceEvidence;
 use gallery::{Filter, Query};
 use serde_json::json;
-use store::{ConsentRow, EnrolmentRow, EnrolmentState, FaceState, Tx};
+use store::{EnrolmentRow, EnrolmentState, FaceState, Tx};
 use subtle::ConstantTimeEq;
-use types::{ConsentId, EnrolmentId, PayerId, SignedDuration, Template};
+use types::{EnrolmentId, PayerId, SignedDuration, Template};
 use zeroize::Zeroizing;
 
 use crate::callers::OwnDevice;
+use crate::consents::consent_in_force;
 use crate::engine::{Context, Engine, FRAMES_ENROL, Message, entry, new_code, record, seal_template, tell};
 use crate::pins::verify_pin;
 use crate::rejected::{Error, Rejected};
 
-/// The version of the consent text in force.
-pub const CONSENT_VERSION: &str = "2026-11";
 const CODE_FAILURES_MAX: u32 = 5;
 /// Pictures of one person score above this against each other, even across years and light (SFace: 0.364 is
 /// the threshold of one false match in a thousand); below it they show two people.
 const SAME_FACE_FROM: f64 = 0.364;
 const LOOK_ALIKES_MAX: usize = 20;
 
-/// The consent text in force, in Chinese and English.
-#[must_use]
-pub const fn consent_text() -> (&'static str, &'static str) {
-    (include_str!("../messages/consent-zh.txt"), include_str!("../messages/consent-en.txt"))
-}
-
 impl Engine {
-    /// Records the consent to the processing of face data.
-    ///
-    /// # Errors
-    /// [`Rejected::ConsentVersion`]; an operating fault.
-    pub fn consent(
-        &self,
-        ctx: &mut Context<'_>,
-        device: OwnDevice,
-        version: &str,
-    ) -> Result<ConsentRow, Error> {
-        if version != CONSENT_VERSION {
-            return Err(Rejected::ConsentVersion.into());
-        }
-        self.store.write(|tx| {
-            if let Some(given) = tx.consent(device.payer)?.filter(|given| given.version == version) {
-                return Ok(given);
-            }
-            let row = ConsentRow {
-                id: ConsentId::generate(ctx.now, ctx.random),
-                payer: device.payer,
-                version: version.to_owned(),
-                given_at: ctx.now,
-                withdrawn_at: None,
-            };
-            tx.insert_consent(&row)?;
-            record(
-                tx,
-                ctx,
-                &device.payer.to_string(),
-                &device.payer,
-                json!({ "event": "consent_given", "version": version }),
-            )?;
-            Ok(row)
-        })
-    }
-
     /// Takes pictures of the holder's face and sends a code to the own device channel. Nothing is switched on yet.
     ///
     /// # Errors
@@ -79,11 +36,10 @@ impl Engine {
         if !FRAMES_ENROL.contains(&frames.len()) {
             return Err(Rejected::Field { field: "frames", what: "2 to 5 pictures" }.into());
         }
-        let given = self.store.read(|tx| {
+        let consent = self.store.read(|tx| {
             self.must_be_allowed(tx, ctx.now, payer)?;
-            tx.consent(payer).map_err(Error::from)
+            consent_in_force(tx, payer)
         })?;
-        let consent = given.filter(|c| c.version == CONSENT_VERSION).ok_or(Rejected::ConsentMissing)?;
         let template = self.enrolment_template(frames)?;
         let id = EnrolmentId::generate(ctx.now, ctx.random);
         let code = new_code(ctx.random);
@@ -217,6 +173,7 @@ impl Engine {
         tx.set_face(row.payer, FaceState::Enabled)?;
         self.record_look_alikes(tx, ctx, row.payer, &template)?;
         record(tx, ctx, &row.payer.to_string(), &row.id, json!({ "event": "face_enabled" }))?;
+        self.note_faces(tx, ctx)?;
         let message = Message { kind: "face_enabled", args: json!({}), reference: row.id.to_string() };
         tell(tx, ctx, row.payer, message)?;
         Ok(template)

@@ -1,7 +1,7 @@
 //! The evidence about a disputed debit, gathered from Surety's own records.
 
 use anyhow::{Context as _, anyhow};
-use disputes::{BetterMatch, Facts, PhoneDigits, Statement, Travel, TypedDigits};
+use disputes::{BetterMatch, Facts, OwnDeviceFacts, PhoneDigits, Statement, Travel, TypedDigits};
 use identity::Certainty;
 use risk::{Case, Verdict};
 use store::{CaptureContent, FaceState, PaymentRow, SessionRow, TerminalRow, TraceRow, Tx};
@@ -29,6 +29,7 @@ struct Records {
     merchant_stance: Option<disputes::Stance>,
     travel: Option<Travel>,
     phone: Option<PhoneDigits>,
+    own_device: Option<OwnDeviceFacts>,
 }
 
 /// What of the faces is still there.
@@ -53,6 +54,7 @@ impl Engine {
             (Some(_), Some(_)) | (None, _) => None,
         };
         Ok(Facts {
+            own_device: records.own_device,
             capture_preserved: probe.is_some(),
             capture_erased_at,
             face_erased_at,
@@ -102,9 +104,11 @@ impl Engine {
             let device = tx.nearest_trace(filing.payer, at)?.map(|TraceRow { at, point }| (at, point));
             let paid = tx.last_payment_place(filing.payer, filing.payment, at)?;
             let since = at - HABIT;
+            let recognition = serde_json::from_value(decision.recognition).context("reading a decision")?;
             Ok(Records {
                 filed_at: filing.at,
-                recognition: serde_json::from_value(decision.recognition).context("reading a decision")?,
+                own_device: self.own_device(tx, &recognition, at)?,
+                recognition,
                 case: serde_json::from_value(decision.case).context("reading a decision")?,
                 p_wrong_then,
                 frames: u32::try_from(frames).context("counting frames")?,
@@ -121,6 +125,25 @@ impl Engine {
                 terminal,
             })
         })
+    }
+
+    /// The device that paid without a face, if it was so.
+    fn own_device(
+        &self,
+        tx: &Tx<'_>,
+        recognition: &Recognition,
+        at: Timestamp,
+    ) -> Result<Option<OwnDeviceFacts>, Error> {
+        let Recognition::OrderCode { payer, device } = recognition else { return Ok(None) };
+        let owner = tx.payer(*payer)?.ok_or(Rejected::payer())?;
+        let key = tx.credential(*device)?;
+        let minutes = |since: Timestamp| at.duration_since(since).as_secs_f64() / 60.0;
+        Ok(Some(OwnDeviceFacts {
+            registered_minutes: key.as_ref().map(|key| minutes(key.created_at)),
+            young: key.as_ref().is_some_and(|key| self.is_young(&owner, key, at)),
+            revoked: key.is_some_and(|key| key.revoked_at.is_some()),
+            pin_recovered: self.is_recovered(&owner, at),
+        }))
     }
 
     /// The number's end when the attempt began and now, against what was typed; none of a closed account.

@@ -9,6 +9,7 @@
 //!   function takes a [`TerminalCaller`] and changes a face: activation at a terminal is impossible by construction.
 //! - One order is debited at most once; a debit, its transfer, its event and the payer's message commit together.
 //! - On doubt about identity nobody is debited.
+//! - Nothing needs a face: an order's code is paid on the payer's own device with the PIN.
 #![forbid(unsafe_code)]
 
 mod access;
@@ -17,8 +18,11 @@ mod break_glass;
 mod callers;
 mod cases;
 mod codes;
+mod consents;
 mod debit;
+mod decided;
 mod devices;
+mod duties;
 mod engine;
 mod enrolment;
 mod erasure;
@@ -35,6 +39,7 @@ mod merchants;
 mod messages;
 mod minors;
 mod operator;
+mod order_codes;
 mod orders;
 mod outbox;
 mod passwords;
@@ -43,6 +48,7 @@ mod payers;
 mod phones;
 mod pictures;
 mod pins;
+mod processing;
 mod recognise;
 mod reconciling;
 mod recovery;
@@ -66,13 +72,14 @@ pub use break_glass::NewBreakGlass;
 pub use callers::{Caller, MerchantCaller, OwnDevice, Person, SigningKey, StaffCaller, TerminalCaller};
 pub use cases::CaseView;
 pub use codes::{PhoneProof, SentCode};
+pub use consents::{ConsentText, consent_version};
 pub use devices::{DeviceView, NewDevice, OpenedLogin, PayerLogin};
 pub use disputes::{
     Assessment, Compensation, Dispute, Facts, FiledBy, Filing, Finding, Item, Outcome, Side, Stance,
     Statement,
 };
+pub use duties::{FaceDuty, FacesHeld};
 pub use engine::{Context, Engine, FRAMES_ENROL, FRAMES_PAY, Health, Timings};
-pub use enrolment::{CONSENT_VERSION, consent_text};
 pub use identities::{Identity, Vouched};
 pub use installation::{Installation, Options};
 pub use invitations::Choice;
@@ -83,6 +90,7 @@ pub use merchants::NewMerchant;
 pub use messages::render;
 pub use minors::WardView;
 pub use operator::renew_operator_key;
+pub use order_codes::{CodePayment, CodedOrder, ORDER_CODE_RULE, OrderCode};
 pub use orders::{NewOrder, OrderView};
 pub use outbox::{Endpoint, Hold, Lease, Queue, Recorded};
 pub use passwords::TotpSetup;
@@ -93,12 +101,15 @@ pub use payments::{
     Sum as BillSum, Totals as BillLineTotals, parse_csv, reconcile,
 };
 pub use pictures::StoredPicture;
+pub use processing::{
+    Entry as ProcessingEntry, Held, NOT_PERSONAL, NotPersonal, REGISTER, Words, register_page,
+};
 pub use reconciling::{Against, Book, our_entries};
 pub use recovery::Recovered;
 pub use refunds::{MerchantPayment, NewRefund};
 pub use registration::NewPayer;
 pub use rejected::{Error, Kind, Rejected};
-pub use risk::{Check, Policy, Rate, Rates, Refusal};
+pub use risk::{Check, Operator, Policy, Rate, Rates, Refusal};
 pub use rotation::{Place, Progress, Rotated, Until, rotate_master_key};
 pub use seed::{Seeded, SyntheticFace};
 pub use sessions::{OpenedSession, Recognised, SessionState, SessionView};

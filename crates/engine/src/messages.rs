@@ -189,6 +189,13 @@ mod tests {
                 assert!(ZH.has_message(&kind.replace('_', "-")), "{kind} has no words");
             }
         }
+        // Chosen where the debit is made.
+        for kind in
+            ["payment_debited", "payment_authorised", "code_payment_debited", "code_payment_authorised"]
+        {
+            assert!(include_str!("debit.rs").contains(&format!("=> \"{kind}\"")), "{kind} is never sent");
+            assert!(ZH.has_message(&kind.replace('_', "-")), "{kind} has no words");
+        }
         assert!(kinds > 15, "found only {kinds} messages in the sources");
     }
 }

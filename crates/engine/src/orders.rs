@@ -206,7 +206,7 @@ pub(crate) fn caller_name(caller: &Caller) -> String {
     }
 }
 
-fn visible_order(tx: &Tx<'_>, caller: &Caller, id: OrderId) -> Result<OrderRow, Error> {
+pub(crate) fn visible_order(tx: &Tx<'_>, caller: &Caller, id: OrderId) -> Result<OrderRow, Error> {
     let row = tx.order(id)?;
     let row = match caller {
         Caller::Merchant(merchant) => {

@@ -8,8 +8,7 @@ use face::FaceEvidence;
 use risk::{Case, Check, Passed, Refusal, Verdict};
 use serde_json::json;
 use store::{
-    CaptureContent, CaptureRow, ConfirmationRow, DecisionRow, FaceState, OrderRow, PayerRow, SessionRow,
-    TerminalRow, Tx,
+    CaptureContent, CaptureRow, ConfirmationRow, FaceState, OrderRow, PayerRow, SessionRow, TerminalRow, Tx,
 };
 use types::{
     CaptureId, ConfirmationId, LastFour, PayerId, PhoneNumber, Probability, SessionId, SignedDuration,
@@ -19,6 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::callers::TerminalCaller;
 use crate::debit::Debit;
+use crate::decided::Decided;
 use crate::engine::{Context, Engine, FRAMES_PAY, Message, Timings, record, tell};
 use crate::enrolment::same_face;
 use crate::keys::KeyOf;
@@ -408,20 +408,18 @@ impl Engine {
             spent_minor: known.spent_minor,
             repeated: known.repeated,
             holder: known.holder,
+            repeat_meant: false,
         };
         let verdict = risk::decide(&self.policy, &case);
         let enrolled = known.payer.as_ref().filter(|row| row.face != FaceState::None).map(|row| row.id);
-        let seq = known.decisions;
-        tx.insert_decision(&DecisionRow {
+        let decided = Decided {
             session: session.id,
-            seq,
-            at: ctx.now,
-            policy: self.policy_digest,
-            calibration: self.calibration.provenance().id.clone(),
-            recognition: serde_json::to_value(recognition).context("writing a decision")?,
-            case: serde_json::to_value(&case).context("writing a decision")?,
-            verdict: serde_json::to_value(&verdict).context("writing a decision")?,
-        })?;
+            seq: known.decisions,
+            recognition,
+            case: &case,
+            verdict: &verdict,
+        };
+        self.record_decision(tx, ctx, &decided)?;
         match verdict {
             Verdict::Approve { p_wrong, reasons: _ } => {
                 let payer = known.payer.ok_or_else(|| anyhow!("nobody was approved"))?;
@@ -450,7 +448,7 @@ impl Engine {
 
     /// What the database has of the candidate now. The payer's row is locked first, so that two terminals cannot
     /// both spend what is left of a limit.
-    fn known(
+    pub(crate) fn known(
         &self,
         tx: &Tx<'_>,
         ctx: &Context<'_>,
@@ -508,7 +506,7 @@ impl Engine {
     }
 
     /// Ends an attempt without a debit, and tells whoever was nearly taken for the payer.
-    fn refuse(
+    pub(crate) fn refuse(
         tx: &Tx<'_>,
         ctx: &mut Context<'_>,
         session: &mut SessionRow,
@@ -529,14 +527,14 @@ impl Engine {
 
 /// What the database has of a candidate.
 #[derive(Default)]
-struct Known {
-    payer: Option<PayerRow>,
+pub(crate) struct Known {
+    pub(crate) payer: Option<PayerRow>,
     /// How often this attempt was decided before.
-    decisions: u32,
-    spent_minor: i64,
-    spent_one_factor_minor: i64,
-    repeated: bool,
-    holder: risk::Holder,
+    pub(crate) decisions: u32,
+    pub(crate) spent_minor: i64,
+    pub(crate) spent_one_factor_minor: i64,
+    pub(crate) repeated: bool,
+    pub(crate) holder: risk::Holder,
 }
 
 /// Whoever comes into question is told of a stopped attempt, unless the face was so unlike that it is noise.
@@ -549,7 +547,8 @@ fn tell_candidate(refusal: Refusal, p_wrong: Option<Probability>) -> bool {
         | Refusal::CheckFailed
         | Refusal::OverDayLimit
         | Refusal::GuardianNeeded
-        | Refusal::MinorLimit => true,
+        | Refusal::MinorLimit
+        | Refusal::LooksRepeated => true,
     }
 }
 

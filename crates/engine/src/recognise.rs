@@ -14,7 +14,7 @@ use risk::{Face, Recognition as Rule};
 use serde::{Deserialize, Serialize};
 use store::{TerminalRow, Tx};
 use types::{
-    GeoPoint, LastFour, PayerId, Probability, Score, SignedDuration, Template, TerminalId, Timestamp,
+    GeoPoint, KeyId, LastFour, PayerId, Probability, Score, SignedDuration, Template, TerminalId, Timestamp,
 };
 
 use crate::engine::{Engine, Timings, region_point};
@@ -49,6 +49,13 @@ pub(crate) enum Recognition {
         best: Option<(PayerId, Score)>,
         /// How many faces were compared.
         searched: u64,
+    },
+    /// No face was looked at: this payer typed the PIN for an order's code.
+    OrderCode {
+        /// Who.
+        payer: PayerId,
+        /// On which of the payer's own devices.
+        device: KeyId,
     },
 }
 
@@ -85,12 +92,13 @@ pub(crate) struct Probe<'a> {
 }
 
 impl Recognition {
-    /// The best candidate.
+    /// The best candidate; without a face, whoever pays.
     pub(crate) fn best(&self) -> Option<PayerId> {
         match self {
             Self::Posterior(by_face) => by_face.certainty.best.map(|best| best.payer),
             Self::AwaitingDigits => None,
             Self::Narrowed { best, searched: _ } => best.map(|(payer, _)| payer),
+            Self::OrderCode { payer, device: _ } => Some(*payer),
         }
     }
 
@@ -98,7 +106,7 @@ impl Recognition {
     pub(crate) fn searched(&self) -> u64 {
         match self {
             Self::Posterior(by_face) => by_face.certainty.searched,
-            Self::AwaitingDigits => 0,
+            Self::AwaitingDigits | Self::OrderCode { payer: _, device: _ } => 0,
             Self::Narrowed { best: _, searched } => *searched,
         }
     }
@@ -113,6 +121,7 @@ impl Recognition {
                 frames_agree: by_face.frames_agree,
             }),
             Self::AwaitingDigits => Face::Nobody,
+            Self::OrderCode { payer: _, device: _ } => Face::NotUsed,
             Self::Narrowed { best, searched: _ } => {
                 best.map_or(Face::Nobody, |(_, score)| Face::Similarity { score: score.value() })
             }

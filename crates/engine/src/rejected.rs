@@ -188,6 +188,11 @@ pub enum Rejected {
     /// The consent is to another text.
     #[error("this is not the consent text in force; read the current one and agree to its version")]
     ConsentVersion,
+    /// The consent was to an earlier text.
+    #[error(
+        "the consent text has changed since you agreed to it; read the one in force and agree to its version first"
+    )]
+    ConsentOutdated,
     /// A picture cannot be used.
     #[error("frame {index}: {refusal}")]
     Frame {
@@ -296,6 +301,17 @@ pub enum Rejected {
     /// Nothing, or something else, was asked.
     #[error("this capture session does not ask for that now; ask for its state")]
     CheckNotAsked,
+    /// It looks like the last purchase once more.
+    #[error(
+        "you paid this shop exactly this amount a moment ago; if a second purchase is meant, send it with `again`: true"
+    )]
+    LooksRepeated,
+    /// The payer spent enough for a day.
+    #[error("the day's limit is reached; pay another way, or tomorrow")]
+    OverDayLimit,
+    /// The payer is not of age.
+    #[error("this is more than a minor may spend; pay a smaller amount, or let somebody who is of age pay")]
+    MinorLimit,
     /// All of it was given back, so there is nothing to dispute.
     #[error("this payment was refunded in whole: the money is back")]
     PaymentRefunded,
@@ -359,6 +375,14 @@ impl Rejected {
 
     pub(crate) const fn order() -> Self {
         Self::Unknown { what: "order", code: "order_unknown" }
+    }
+
+    pub(crate) const fn consent_text() -> Self {
+        Self::Unknown { what: "version of the consent text", code: "consent_text_unknown" }
+    }
+
+    pub(crate) const fn order_code() -> Self {
+        Self::Unknown { what: "order code", code: "order_code_unknown" }
     }
 
     pub(crate) const fn session() -> Self {

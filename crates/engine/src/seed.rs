@@ -6,8 +6,8 @@ use rand::{Rng, SeedableRng};
 use store::{ConsentRow, FaceState, Language, PayerRow, Tx};
 use types::{ConsentId, GeoPoint, PayerId, PhoneNumber, Template, Tier};
 
+use crate::consents::consent_version;
 use crate::engine::{Contact, Context, Engine, entry, seal_contact, seal_template};
-use crate::enrolment::CONSENT_VERSION;
 use crate::keys::KeyOf;
 use crate::rejected::Error;
 
@@ -70,7 +70,7 @@ impl Engine {
                     continue;
                 }
                 let id = ConsentId::generate(ctx.now, ctx.random);
-                let version = CONSENT_VERSION.to_owned();
+                let version = consent_version().to_owned();
                 tx.insert_consent(&ConsentRow {
                     id,
                     payer: row.id,

@@ -51,11 +51,11 @@ pub enum SessionState {
 /// How a payer was recognised, kept with the debit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recognised {
-    /// The rule of the policy then in force.
+    /// The rule of the policy then in force, or [`crate::ORDER_CODE_RULE`].
     pub rule: String,
-    /// What was asked besides the face.
+    /// What was asked besides the face, or instead of it.
     pub checks: Vec<Check>,
-    /// The chance that it was somebody else; none under the old rules.
+    /// The chance that it was somebody else; none under the old rules and without a face.
     pub p_wrong: Option<Probability>,
     /// How many faces were compared.
     pub searched: u64,

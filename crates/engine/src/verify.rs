@@ -68,7 +68,7 @@ pub fn verify(
             payments::orders_agree_with_debits(tx, &rows)?,
             payments::everybody_is_told(tx, &rows)?,
             books::compensations_agree_with_disputes(&rows),
-            decisions::every_debit_was_approved(&rows)?,
+            decisions::every_debit_was_approved(tx, &rows)?,
             decisions::decisions_replay(tx, &rows, calibration)?,
             erasures::nothing_erased_exists(tx, captures)?,
             erasures::no_face_without_consent(tx, &rows)?,

@@ -4,11 +4,13 @@
 //! it, so that it can be explained and replayed.
 #![forbid(unsafe_code)]
 
+mod duties;
 mod people;
 mod policy;
 mod rates;
 mod verdict;
 
+pub use duties::{Duties, Operator};
 pub use people::{Age, Codes, Devices, Holder, Minors, Pins, Texts, Tiers};
 pub use policy::{
     Certainty, Check, CheckStrength, Compensation, Familiarity, Limits, Liveness, Policy, PolicyError,

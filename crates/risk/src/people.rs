@@ -89,7 +89,7 @@ pub struct Minors {
     pub guardian_below_age: u32,
     /// The most one payment of a minor may be, minor units.
     pub payment_max_minor: i64,
-    /// The most a minor spends in a day by face, minor units.
+    /// The most a minor spends in a day, minor units.
     pub day_max_minor: i64,
 }
 
@@ -103,7 +103,7 @@ impl Default for Minors {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tiers {
-    /// The most a holder of the basic tier spends in a day by face, minor units; the verified have the general limit.
+    /// The most a holder of the basic tier spends in a day, minor units; the verified have the general limit.
     pub basic_day_max_minor: i64,
 }
 
@@ -165,9 +165,12 @@ pub(crate) fn holder_refusal(policy: &crate::Policy, case: &Case) -> Option<Refu
     let minors = &policy.minors;
     let above = case.amount.minor > minors.payment_max_minor || day > minors.day_max_minor;
     match case.holder.age {
-        Age::Child { guardian: false } => return Some(Refusal::GuardianNeeded),
-        Age::Child { guardian: true } | Age::Minor if above => return Some(Refusal::MinorLimit),
-        Age::Child { guardian: true } | Age::Minor | Age::Adult => {}
+        // The guardian agrees to the use of a child's face; where none is used there is nothing to agree to.
+        Age::Child { guardian: false } if case.face != crate::Face::NotUsed => {
+            return Some(Refusal::GuardianNeeded);
+        }
+        Age::Child { guardian: _ } | Age::Minor if above => return Some(Refusal::MinorLimit),
+        Age::Child { guardian: _ } | Age::Minor | Age::Adult => {}
     }
     match case.holder.tier {
         Tier::Basic if day > policy.tiers.basic_day_max_minor => Some(Refusal::OverDayLimit),

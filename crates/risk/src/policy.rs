@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use types::{Amount, Currency, SignedDuration};
 
+use crate::duties::{Duties, Operator};
 use crate::people::{Codes, Devices, Minors, Pins, Texts, Tiers};
 use crate::rates::Rates;
 
@@ -53,6 +54,12 @@ pub struct Policy {
     /// What follows from how well a holder is known.
     #[serde(default)]
     pub tiers: Tiers,
+    /// Who operates this; none leaves the consent to face data incomplete.
+    #[serde(default)]
+    pub operator: Option<Operator>,
+    /// What the law asks of the operator.
+    #[serde(default)]
+    pub duties: Duties,
 }
 
 /// How a face becomes a payer.
@@ -183,9 +190,9 @@ pub struct CheckStrength {
 pub struct Limits {
     /// The most one order may ask.
     pub order_max_minor: i64,
-    /// The most a payer spends in a day by face with fewer than two factors.
+    /// The most a payer spends in a day with fewer than two factors.
     pub day_one_factor_minor: i64,
-    /// The most a payer spends in a day by face at all.
+    /// The most a payer spends in a day at all, by face or by an order's code.
     pub day_max_minor: i64,
     /// The most one payment may be with fewer than two factors; without it only the tiers and the day limit it.
     #[serde(default)]
@@ -329,6 +336,8 @@ impl Policy {
             "times are positive",
         )?;
         self.check_people()?;
+        self.duties.check()?;
+        self.operator.as_ref().map_or(Ok(()), Operator::check)?;
         match &self.recognition {
             Recognition::NarrowedByLastFour { threshold } => require(
                 (-1.0..=1.0).contains(threshold),

@@ -28,6 +28,7 @@ fn case(minor: i64, p_wrong: f64) -> Case {
         spent_minor: 0,
         repeated: false,
         holder: crate::Holder::default(),
+        repeat_meant: false,
     }
 }
 
@@ -115,6 +116,11 @@ fn a_policy_that_makes_no_sense_is_refused() {
         ("day_max_minor = 500000", "day_max_minor = 5"),
         ("phone = { per_minute = 2,", "phone = { per_minute = 0,"),
         ("burst = 2000", "burst = 2000000"),
+        ("faces_to_file = 100000", "faces_to_file = 89999"),
+        ("warn_from = 90000", "warn_from = 0"),
+        ("[duties]", "[operator]\nname = \" \"\ncontact = \"400-000\"\n\n[duties]"),
+        ("[duties]", "[operator]\nname = \"Campus\"\n\n[duties]"),
+        ("[duties]", "[operator]\nname = \"Campus {contact}\"\ncontact = \"400-000\"\n\n[duties]"),
     ];
     for (from, to) in broken {
         assert!(good.contains(from), "{from}");
@@ -146,4 +152,41 @@ fn rates_are_optional_and_the_default_file_says_the_defaults() {
     assert_eq!(legacy_policy().rates, Rates::default());
     let without = &good[..good.find("[rates]").unwrap()];
     assert_eq!(Policy::parse(without).unwrap().rates, Rates::default());
+}
+
+/// An order's code is paid with the PIN on the own device, whatever the rules about faces.
+#[test]
+fn without_a_face_both_factors_are_needed() {
+    for policy in [default_policy(), legacy_policy()] {
+        // No face, none switched on, no liveness: nothing of it is asked.
+        let bare = |minor| Case { face: Face::NotUsed, enabled: false, liveness: None, ..case(minor, 0.5) };
+        assert_eq!(walk(&policy, bare(20_000)), "own_device pin approve");
+        assert_eq!(walk(&policy, bare(policy.limits.day_max_minor)), "own_device pin approve");
+        assert_eq!(walk(&policy, bare(policy.limits.day_max_minor + 1)), "own_device pin over_day_limit");
+        let spent = Case { spent_minor: policy.limits.day_max_minor - 99, ..bare(100) };
+        assert_eq!(walk(&policy, spent), "own_device pin over_day_limit");
+        let weak = Case { spent_one_factor_minor: policy.limits.day_one_factor_minor, ..bare(100) };
+        assert_eq!(walk(&policy, weak), "own_device pin approve", "that limit is for fewer than two factors");
+        let again = Case { repeated: true, ..bare(100) };
+        assert_eq!(walk(&policy, again.clone()), "own_device pin looks_repeated");
+        assert_eq!(walk(&policy, Case { repeat_meant: true, ..again }), "own_device pin approve");
+        // The young spend no more than by face; a guardian agrees to the use of a face, and none is used.
+        let child = Holder { age: Age::Child { guardian: false }, ..Holder::default() };
+        let young = |minor| Case { holder: child, ..bare(minor) };
+        assert_eq!(walk(&policy, young(policy.minors.payment_max_minor)), "own_device pin approve");
+        assert_eq!(walk(&policy, young(policy.minors.payment_max_minor + 1)), "own_device pin minor_limit");
+        let basic = Holder { tier: types::Tier::Basic, ..Holder::default() };
+        let unknown = |minor| Case { holder: basic, ..bare(minor) };
+        assert_eq!(walk(&policy, unknown(policy.tiers.basic_day_max_minor)), "own_device pin approve");
+        assert_eq!(
+            walk(&policy, unknown(policy.tiers.basic_day_max_minor + 1)),
+            "own_device pin over_day_limit"
+        );
+        // A check that chose whom to debit is none.
+        let passed = [Check::OwnDevice, Check::Pin].map(|check| Passed { check, as_filter: true }).to_vec();
+        assert!(matches!(
+            decide(&policy, &Case { passed, ..bare(100) }),
+            Verdict::StepUp { ask: Check::OwnDevice, p_wrong: None, reasons: _ }
+        ));
+    }
 }

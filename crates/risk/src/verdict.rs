@@ -28,6 +28,8 @@ pub enum Face {
         /// Cosine.
         score: f64,
     },
+    /// No face was looked at: the payer pays an order's code on the own device, with the PIN.
+    NotUsed,
 }
 
 /// A check that was passed.
@@ -53,9 +55,9 @@ pub struct Case {
     pub liveness: Option<f64>,
     /// Checks passed so far in this attempt.
     pub passed: Vec<Passed>,
-    /// What the candidate spent by face today with fewer than two factors, minor units.
+    /// What the candidate spent today with fewer than two factors, minor units.
     pub spent_one_factor_minor: i64,
-    /// What the candidate spent by face today in all, minor units.
+    /// What the candidate spent today in all, minor units.
     pub spent_minor: i64,
     /// Did the candidate pay this merchant exactly this amount within the policy's `repeat_seconds`?
     #[serde(default)]
@@ -63,6 +65,9 @@ pub struct Case {
     /// Who holds the candidate's account.
     #[serde(default)]
     pub holder: Holder,
+    /// Did the payer say that such a second purchase is meant? Asked only where no face was looked at.
+    #[serde(default)]
+    pub repeat_meant: bool,
 }
 
 /// Why a verdict is what it is.
@@ -93,6 +98,10 @@ pub enum Reason {
     DayNeedsStrongFactor,
     /// The same purchase seems to be charged a second time.
     LooksRepeated,
+    /// The PIN was typed on the payer's own device: two factors.
+    PinOnOwnDevice,
+    /// Without a face both the PIN and the own device are needed.
+    NoFaceNeedsBoth,
 }
 
 /// Why nothing is debited.
@@ -115,6 +124,8 @@ pub enum Refusal {
     GuardianNeeded,
     /// The holder is not of age, and this is more than a minor may spend.
     MinorLimit,
+    /// The same purchase was just paid, and the payer did not say that a second one is meant.
+    LooksRepeated,
 }
 
 impl Refusal {
@@ -130,6 +141,7 @@ impl Refusal {
             Self::OverDayLimit => "over_day_limit",
             Self::GuardianNeeded => "guardian_needed",
             Self::MinorLimit => "minor_limit",
+            Self::LooksRepeated => "looks_repeated",
         }
     }
 }
@@ -140,7 +152,7 @@ impl Refusal {
 pub enum Verdict {
     /// Debit the best candidate.
     Approve {
-        /// Chance of a wrong person with everything known; none under the old rules.
+        /// Chance of a wrong person with everything known; none under the old rules and without a face.
         p_wrong: Option<Probability>,
         /// Why.
         reasons: Vec<Reason>,
@@ -149,7 +161,7 @@ pub enum Verdict {
     StepUp {
         /// Which.
         ask: Check,
-        /// Chance of a wrong person so far; none under the old rules.
+        /// Chance of a wrong person so far; none under the old rules and without a face.
         p_wrong: Option<Probability>,
         /// Why.
         reasons: Vec<Reason>,
@@ -158,7 +170,7 @@ pub enum Verdict {
     Refuse {
         /// Why.
         refusal: Refusal,
-        /// Chance of a wrong person so far; none under the old rules.
+        /// Chance of a wrong person so far; none under the old rules and without a face.
         p_wrong: Option<Probability>,
     },
 }
@@ -166,9 +178,13 @@ pub enum Verdict {
 /// Decides one attempt. Deterministic; never approves on doubt.
 #[must_use]
 pub fn decide(policy: &Policy, case: &Case) -> Verdict {
-    let verdict = match &policy.recognition {
-        Recognition::Posterior(certainty) => decide_by_posterior(policy, certainty, case),
-        Recognition::NarrowedByLastFour { threshold } => decide_by_threshold(*threshold, case),
+    let verdict = if case.face == Face::NotUsed {
+        decide_without_face(policy, case)
+    } else {
+        match &policy.recognition {
+            Recognition::Posterior(certainty) => decide_by_posterior(policy, certainty, case),
+            Recognition::NarrowedByLastFour { threshold } => decide_by_threshold(*threshold, case),
+        }
     };
     match verdict {
         // Asked last, so that nobody learns from a face alone that a stranger who looks alike is a child.
@@ -186,6 +202,26 @@ fn refuse(refusal: Refusal, p_wrong: Option<Probability>) -> Verdict {
     Verdict::Refuse { refusal, p_wrong }
 }
 
+/// The PIN on the own device is two factors, and strong ones, so that only the limits for two factors bind. How the
+/// policy recognises faces does not matter.
+fn decide_without_face(policy: &Policy, case: &Case) -> Verdict {
+    let passed = |check| case.passed.iter().any(|passed| passed.check == check && !passed.as_filter);
+    if let Some(ask) = [Check::OwnDevice, Check::Pin].into_iter().find(|check| !passed(*check)) {
+        return Verdict::StepUp { ask, p_wrong: None, reasons: vec![Reason::NoFaceNeedsBoth] };
+    }
+    if case.spent_minor.saturating_add(case.amount.minor) > policy.limits.day_max_minor {
+        return refuse(Refusal::OverDayLimit, None);
+    }
+    if case.repeated && !case.repeat_meant {
+        return refuse(Refusal::LooksRepeated, None);
+    }
+    let mut reasons = vec![Reason::PinOnOwnDevice];
+    if case.repeated {
+        reasons.push(Reason::LooksRepeated);
+    }
+    Verdict::Approve { p_wrong: None, reasons }
+}
+
 fn decide_by_threshold(threshold: f64, case: &Case) -> Verdict {
     if !case.passed.iter().any(|passed| passed.check == Check::LastFour) {
         return Verdict::StepUp {
@@ -200,6 +236,7 @@ fn decide_by_threshold(threshold: f64, case: &Case) -> Verdict {
         }
         Face::Similarity { score } if score >= threshold => refuse(Refusal::NotEnabled, None),
         Face::Nobody
+        | Face::NotUsed
         | Face::Similarity { score: _ }
         | Face::Posterior { ln_odds: _, fmr: _, look_alike: _, frames_agree: _ } => {
             refuse(Refusal::NotRecognised, None)

@@ -53,6 +53,11 @@ impl fmt::Display for Leak {
     }
 }
 
+/// 64 hexadecimal digits: whoever has them can pay the order.
+fn is_order_code(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 impl Secrets {
     /// From now on `secret` must not be logged. Too short to be told from chance, it is passed over.
     pub fn note(&self, kind: &'static str, secret: &str) {
@@ -96,6 +101,7 @@ impl Secrets {
                         "code" | "value" | "totp" if text.bytes().all(|byte| byte.is_ascii_digit()) => {
                             self.note("a code", text);
                         }
+                        "code" if is_order_code(text) => self.note("an order's code", text),
                         "password" | "new_password" => self.note("a password", text),
                         "public_key" => {}
                         other if SECRET_ENDS.iter().any(|end| other.ends_with(end)) => self.note_key(text),
@@ -217,6 +223,9 @@ mod tests {
         assert_eq!(kinds(&secrets, r#"{"pin":"918204"}"#), ["a PIN"]);
         assert_eq!(kinds(&secrets, "the code is 123456."), ["a code"]);
         assert_eq!(kinds(&secrets, "key 0123456789abcdef0"), ["a key"]);
+        let code = "0a".repeat(32);
+        secrets.note_body(format!(r#"{{"code":"{code}"}}"#).as_bytes());
+        assert_eq!(kinds(&secrets, &format!("GET /v1/order-codes/{code}")), ["an order's code"]);
         for fine in [
             r#"{"timestamp":"2026-01-02T03:04:05.918204Z","seconds":0.918204}"#,
             "refused with order_paid in 1918204 ms",

@@ -1,5 +1,6 @@
 //! Every sentence a story may use, with what it does. A `{}` stands for a value.
 
+mod codes;
 mod disputes;
 mod money;
 mod paying;
@@ -51,6 +52,11 @@ pub(crate) const STEPS: &[(&str, DoStep)] = &[
     ("{} is told at once of the debit, with {}", paying::told_of_debit),
     ("{} tries every way to enable a face from its terminal", paying::tries_to_enable),
     ("every way is refused", paying::every_way_refused),
+    // Without a face
+    ("{} shows the code of an order over {} yuan", codes::shows),
+    ("{}'s phone reads {} yuan at {}, {} behind the code", codes::reads),
+    ("{} pays the code with PIN {}", codes::pays),
+    ("{} says that a second purchase is meant, with PIN {}", codes::pays_again),
     // When an answer is lost
     ("the terminal asks what became of the attempt", paying::asks_again),
     ("the terminal reverses the order", paying::reverses),

@@ -107,6 +107,8 @@ pub(crate) struct World<'a> {
     /// The pictures, of whoever stands there, that a terminal takes.
     pub(crate) looks: Vec<String>,
     pub(crate) attempt: Option<Attempt>,
+    /// What the till shows last.
+    pub(crate) code: Option<String>,
     pub(crate) debit: Option<PaymentId>,
     pub(crate) case: Option<Case>,
     pub(crate) tries: Vec<Tried>,
@@ -134,6 +136,7 @@ impl<'a> World<'a> {
             people: BTreeMap::new(),
             looks: Vec::new(),
             attempt: None,
+            code: None,
             debit: None,
             case: None,
             tries: Vec::new(),

@@ -51,6 +51,8 @@ enum Command {
     SignRequest(sign_request::SignRequest),
     /// Print the OpenAPI document of the HTTP interface.
     Openapi,
+    /// Print the register of processing: which personal data there is, why, who sees it, how long, how it ends.
+    Register,
     #[command(subcommand)]
     Bench(bench::Bench),
 }
@@ -168,6 +170,10 @@ impl Surety {
             Command::SignRequest(request) => request.run(),
             Command::Openapi => {
                 say(&crate::http::openapi().to_pretty_json().context("writing the OpenAPI document")?)?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Command::Register => {
+                say(engine::register_page().trim_end())?;
                 Ok(ExitCode::SUCCESS)
             }
             Command::Bench(bench) => bench.run(),

@@ -16,6 +16,7 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
 
 use self::limits::Limits;
+pub(crate) use self::qr::PublicOrigin;
 use self::routes::BearerKey;
 use crate::oidc::Provider;
 
@@ -30,6 +31,7 @@ pub(crate) mod listen;
 mod login;
 mod observe;
 mod problem;
+mod qr;
 mod routes;
 mod run;
 mod signature;
@@ -48,6 +50,8 @@ struct App {
     limits: Arc<Limits>,
     /// The OpenID provider that people may come from, if one is set.
     oidc: Option<Arc<Provider>>,
+    /// Where payers' devices find this server, if it knows.
+    public_origin: Option<PublicOrigin>,
 }
 
 #[derive(OpenApi)]
@@ -83,6 +87,8 @@ fn routes() -> OpenApiRouter<App> {
         .merge(routes::merchant_keys::routes())
         .merge(routes::terminals::routes())
         .merge(routes::payments::routes())
+        .merge(routes::order_codes::routes())
+        .merge(routes::privacy::routes())
         .merge(routes::money::routes())
         .merge(routes::deliveries::routes())
         .merge(routes::disputes::routes())
@@ -96,10 +102,14 @@ pub(crate) fn openapi() -> Document {
     document::complete(routes().into_openapi())
 }
 
-/// The whole interface on one engine, and its limits.
+/// The whole interface on one engine, and its limits. Orders' codes lead to `public_origin`, if it is known.
 ///
 /// Every request needs the extensions `ClientAddress` and `Scheme`; [`listen::House`] puts them on.
-pub(crate) fn router(engine: Arc<Engine>, oidc: Option<Provider>) -> Result<(Router, Arc<Limits>)> {
+pub(crate) fn router(
+    engine: Arc<Engine>,
+    oidc: Option<Provider>,
+    public_origin: Option<PublicOrigin>,
+) -> Result<(Router, Arc<Limits>)> {
     let metrics = PrometheusBuilder::new().install_recorder().context("installing the metrics recorder")?;
     let (router, document) = routes().split_for_parts();
     let limits = Arc::new(Limits::new(engine.rates(), &document));
@@ -112,6 +122,12 @@ pub(crate) fn router(engine: Arc<Engine>, oidc: Option<Provider>) -> Result<(Rou
         .layer(middleware::from_fn_with_state(Arc::clone(&limits), limits::guard))
         .layer(middleware::from_fn(observe::observe))
         .layer(middleware::from_fn(headers::harden))
-        .with_state(App { engine, metrics, limits: Arc::clone(&limits), oidc: oidc.map(Arc::new) });
+        .with_state(App {
+            engine,
+            metrics,
+            limits: Arc::clone(&limits),
+            oidc: oidc.map(Arc::new),
+            public_origin,
+        });
     Ok((router, limits))
 }

@@ -13,6 +13,7 @@ mod devices;
 mod disputes;
 mod erasing;
 mod holders;
+mod installation;
 mod keys;
 mod logins;
 mod merchants;

@@ -55,7 +55,7 @@ pub struct OrderRow {
     pub capture_later: bool,
 }
 
-/// One attempt to pay an order with a face.
+/// One attempt to pay an order: with a face, or with the order's code.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SessionRow {
     /// Its id.

@@ -211,7 +211,7 @@ impl Tx<'_> {
         )
     }
 
-    /// What a payer spent by face since `since` and did not get back, in minor units: in all, and with fewer than two
+    /// What a payer spent since `since` and did not get back, in minor units: in all, and with fewer than two
     /// factors.
     ///
     /// # Errors

@@ -132,26 +132,6 @@ impl Tx<'_> {
         )
     }
 
-    /// A value of the installation as a whole.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn installation(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        self.first("SELECT value FROM installation WHERE name = ?1", &[name.into()], |row| row.blob("value"))
-    }
-
-    /// Sets a value of the installation that has none; a value that is there stays.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn keep_installation(&self, name: &str, value: &[u8]) -> Result<()> {
-        self.execute(
-            "INSERT INTO installation (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING",
-            &[name.into(), value.into()],
-        )?;
-        Ok(())
-    }
-
     /// Keeps the text of a policy that decides from now on; a known one is left as it is.
     ///
     /// # Errors

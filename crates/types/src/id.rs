@@ -108,7 +108,7 @@ ids! {
     RelocationId = "rel";
     /// What a merchant wants paid.
     OrderId = "ord";
-    /// One attempt to pay an order with a face: nonce, capture, step-ups, outcome.
+    /// One attempt to pay an order: nonce, capture, step-ups, outcome; or an order's code that was paid.
     SessionId = "ses";
     /// The frames a terminal took for one order.
     CaptureId = "cap";

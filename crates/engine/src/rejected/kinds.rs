@@ -47,6 +47,7 @@ impl Rejected {
             Self::PictureErased => "picture_erased",
             Self::ConsentMissing => "consent_missing",
             Self::ConsentVersion => "consent_version",
+            Self::ConsentOutdated => "consent_outdated",
             Self::Frame { index: _, refusal } => refusal.code(),
             Self::FramesUnlike => "frames_unlike",
             Self::EnrolmentNotLive => "enrolment_not_live",
@@ -80,6 +81,9 @@ impl Rejected {
             Self::SessionExpired => "session_expired",
             Self::CaptureAlreadySubmitted => "capture_already_submitted",
             Self::CheckNotAsked => "check_not_asked",
+            Self::LooksRepeated => "looks_repeated",
+            Self::OverDayLimit => "over_day_limit",
+            Self::MinorLimit => "minor_limit",
             Self::PaymentRefunded => "payment_refunded",
             Self::AuthorisationReleased => "authorisation_released",
             Self::RefundConflict => "refund_conflict",
@@ -155,6 +159,7 @@ impl Rejected {
             | Self::PictureErased
             | Self::TextWiped
             | Self::ConsentMissing
+            | Self::ConsentOutdated
             | Self::EnrolmentExpired
             | Self::EnrolmentOver
             | Self::FaceNotEnrolled
@@ -168,6 +173,9 @@ impl Rejected {
             | Self::SessionExpired
             | Self::CaptureAlreadySubmitted
             | Self::CheckNotAsked
+            | Self::LooksRepeated
+            | Self::OverDayLimit
+            | Self::MinorLimit
             | Self::PaymentRefunded
             | Self::AuthorisationReleased
             | Self::RefundConflict

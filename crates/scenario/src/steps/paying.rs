@@ -212,7 +212,11 @@ pub(super) fn debited(world: &mut World<'_>, args: &Args<'_>) -> Result<Vec<Stri
     Ok(tell(recognition(&view)))
 }
 
-fn recognition(view: &PaymentView) -> String {
+pub(super) fn recognition(view: &PaymentView) -> String {
+    if view.recognised.rule == "order_code" {
+        let checks: Vec<_> = view.recognised.checks.iter().map(|check| check_words(*check)).collect();
+        return format!("No face was looked at; by {}", checks.join(" and "));
+    }
     let checks: Vec<_> = view.recognised.checks.iter().map(|check| check_words(*check)).collect();
     let sure = match view.recognised.p_wrong {
         Some(p_wrong) => format!("the chance of a wrong person is {}", p_wrong.one_in()),
@@ -259,7 +263,9 @@ pub(super) fn told_of_debit(world: &mut World<'_>, args: &Args<'_>) -> Result<Ve
     let phone = world.phone_of(name)?;
     let view: PaymentView = phone.get(&format!("/v1/me/payments/{payment}"))?;
     let list: MessageList = phone.get("/v1/me/messages")?;
-    let message = list.messages.iter().find(|m| m.kind == "payment_debited" && m.reference == payment);
+    let of_a_debit = ["payment_debited", "code_payment_debited"];
+    let message =
+        list.messages.iter().find(|m| of_a_debit.contains(&m.kind.as_str()) && m.reference == payment);
     let message = message.with_context(|| format!("{name} was not told"))?;
     let late = message.at.duration_since(view.at);
     if late.as_secs() >= 1 {

@@ -6,7 +6,11 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use tokio::net::TcpListener;
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, fmt};
 
 use super::listening::Listening;
 use super::{Folders, say};
@@ -14,6 +18,8 @@ use crate::http;
 use crate::http::listen::House;
 use crate::jobs::Jobs;
 use crate::oidc;
+
+mod duties;
 
 /// Take payments: serve the HTTP interface on one address.
 ///
@@ -27,6 +33,10 @@ pub(crate) struct Serve {
     listening: Listening,
     #[command(flatten)]
     oidc: oidc::Settings,
+    /// Where payers' devices find this server, for example `https://pay.example`: the codes of orders then lead to
+    /// `https://pay.example/pay/CODE` instead of `surety:pay?code=CODE`.
+    #[arg(long, value_name = "URL", env = "SURETY_PUBLIC_ORIGIN")]
+    public_origin: Option<http::PublicOrigin>,
     /// What is logged, as `tracing` directives.
     #[arg(long, value_name = "FILTER", default_value = "info", env = "SURETY_LOG")]
     log: String,
@@ -34,10 +44,7 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) fn run(self) -> Result<ExitCode> {
-        let filter = EnvFilter::try_new(&self.log).context("reading --log")?;
-        // A log that cannot be written, on a full disk for one, must not stop payments: its complaint would panic.
-        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).json();
-        log.log_internal_errors(false).init();
+        log(&self.log)?;
         self.listening.check()?;
         let provider = self.oidc.provider()?;
         let (_installation, engine) = self.folders.open()?;
@@ -48,6 +55,7 @@ impl Serve {
                 "no liveness model is installed: the default policy asks every payer for a further factor"
             );
         }
+        duties::tell(&engine)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -67,7 +75,7 @@ impl Serve {
         let bounds = self.listening.bounds()?;
         let listener = TcpListener::bind(wanted).await.with_context(|| format!("listening on {wanted}"))?;
         let address = listener.local_addr().context("reading the address")?;
-        let (router, limits) = http::router(Arc::clone(&engine), oidc)?;
+        let (router, limits) = http::router(Arc::clone(&engine), oidc, self.public_origin.clone())?;
         let jobs = Jobs::start(&engine)?;
         let stop = jobs.stop();
         let stopped = async move {
@@ -98,4 +106,17 @@ async fn stopped() {
         pressed = tokio::signal::ctrl_c() => if let Err(error) = pressed { tracing::warn!(%error, "Ctrl-C is not heard") },
         _ = terminate.recv() => {}
     }
+}
+
+/// Logs to standard error what the directives ask for, and never what a statement's parameters are: the PostgreSQL
+/// driver would tell them below `info`, secrets and all.
+fn log(directives: &str) -> Result<()> {
+    let asked = EnvFilter::try_new(directives).context("reading --log")?;
+    let tellable = filter_fn(|event| {
+        !event.target().starts_with("tokio_postgres") || *event.level() <= LevelFilter::INFO
+    });
+    // A log that cannot be written, on a full disk for one, must not stop payments: its complaint would panic.
+    let lines = fmt::layer().json().with_writer(std::io::stderr).log_internal_errors(false);
+    tracing_subscriber::registry().with(lines.with_filter(tellable)).with(asked).init();
+    Ok(())
 }

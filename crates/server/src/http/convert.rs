@@ -165,8 +165,12 @@ pub(crate) fn order(view: engine::OrderView) -> api::OrderView {
         state,
         payment_id: view.payment,
         expires_at: view.expires_at,
-        capture: if view.capture_later { api::CaptureMode::Manual } else { api::CaptureMode::Automatic },
+        capture: capture_mode(view.capture_later),
     }
+}
+
+pub(crate) const fn capture_mode(later: bool) -> api::CaptureMode {
+    if later { api::CaptureMode::Manual } else { api::CaptureMode::Automatic }
 }
 
 pub(crate) fn opened(opened: &OpenedSession) -> api::NewSessionReply {
@@ -212,13 +216,13 @@ fn refused(why: engine::Refusal) -> api::Stage {
         }
         Refusal::StillUnsure => ("still_unsure", "that was not sure enough; pay another way"),
         Refusal::CheckFailed => ("check_failed", "what was typed does not fit; pay another way"),
-        Refusal::OverDayLimit => {
-            ("over_day_limit", "the day's limit for face payments is reached; pay another way")
-        }
+        Refusal::OverDayLimit => ("over_day_limit", "the day's limit is reached; pay another way"),
         Refusal::GuardianNeeded => ("guardian_needed", "a guardian must agree first; pay another way"),
-        Refusal::MinorLimit => {
-            ("minor_limit", "this is more than a minor may spend by face; pay another way")
-        }
+        Refusal::MinorLimit => ("minor_limit", "this is more than a minor may spend; pay another way"),
+        Refusal::LooksRepeated => (
+            "looks_repeated",
+            "this shop was just paid exactly this amount; make a new order if that is meant",
+        ),
     };
     api::Stage::Refused { code: code.to_owned(), detail: detail.to_owned() }
 }

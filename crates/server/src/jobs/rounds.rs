@@ -1,6 +1,6 @@
 //! What is done every few seconds: authorisations end, business days are settled, lost pictures are
 //! swept, faces that were erased elsewhere are forgotten, waits for another PIN are over, old codes are forgotten, the
-//! outbox is measured.
+//! outbox is measured, faces are counted.
 
 use std::time::Duration;
 
@@ -26,6 +26,7 @@ pub(super) fn run(engine: &Engine, stop: &Stop) {
         done("ending recoveries", recover(engine));
         done("forgetting codes", forget_codes(engine));
         done("measuring the outbox", measure(engine));
+        done("counting faces", count_faces(engine));
         stop.wait(ROUND);
     }
 }
@@ -96,6 +97,16 @@ fn recover(engine: &Engine) -> Result<()> {
 
 fn forget_codes(engine: &Engine) -> Result<()> {
     engine.forget_codes(clock::now())?;
+    Ok(())
+}
+
+/// Enrolments record the thresholds they reach; other processes' policies and seeded accounts are caught up with here.
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a floating-point number")]
+fn count_faces(engine: &Engine) -> Result<()> {
+    clock::with_context(|ctx| engine.watch_faces(ctx))?;
+    let held = engine.faces_held()?;
+    metrics::gauge!("surety_faces_enrolled").set(held.enrolled as f64);
+    metrics::gauge!("surety_faces_to_file").set(held.to_file as f64);
     Ok(())
 }
 

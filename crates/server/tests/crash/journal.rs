@@ -30,6 +30,8 @@ pub(crate) struct Order {
     pub(crate) manual: bool,
     pub(crate) reversed: bool,
     pub(crate) session: Option<NewSessionReply>,
+    /// What the payer's device scanned, where no face pays.
+    pub(crate) code: Option<String>,
     pub(crate) payment: Option<PaymentId>,
 }
 

@@ -59,8 +59,9 @@ impl Worker {
                     check_order(&view, order);
                     return Ok(());
                 }
-                let (session, payment) = (None, None);
-                let order = Order { id: view.order_id, minor, manual, reversed: false, session, payment };
+                let (session, code, payment) = (None, None, None);
+                let order =
+                    Order { id: view.order_id, minor, manual, reversed: false, session, code, payment };
                 self.journal.orders.insert(number.to_owned(), order);
             }
         }

@@ -1,7 +1,7 @@
 //! The database behind the server: SQLite in the data folder, or, when `SURETY_TEST_DATABASE=postgres`, one of its
 //! own on a private PostgreSQL. Everything it holds, to see whether a refused request changed anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -101,6 +101,23 @@ impl Dump {
         }
         assert!(changes.is_empty() && self == after, "{what} changed the database:\n{changes}");
     }
+}
+
+/// Every column of every table of ours.
+pub(crate) fn columns(server: &Server) -> BTreeSet<(String, String)> {
+    let Some(url) = server.database() else {
+        let database = Connection::open(server.data().join("surety.db")).unwrap();
+        let sql = "SELECT m.name, p.name FROM sqlite_schema m JOIN pragma_table_info(m.name) p
+             WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite!_%' ESCAPE '!'";
+        let mut statement = database.prepare(sql).unwrap();
+        let found = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        return found.map(Result::unwrap).collect();
+    };
+    // What the migrations note of themselves is not in SQLite's tables.
+    let sql = "SELECT table_name, column_name FROM information_schema.columns
+         WHERE table_schema = 'public' AND table_name <> 'schema_version'";
+    let found = psql(url, sql);
+    found.lines().filter_map(|line| line.split_once('|')).map(|(t, c)| (t.to_owned(), c.to_owned())).collect()
 }
 
 fn postgres(url: &str) -> BTreeMap<String, Vec<String>> {

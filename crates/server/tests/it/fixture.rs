@@ -229,6 +229,13 @@ impl Fixture {
         Ok(())
     }
 
+    /// The code of the order that can be paid.
+    pub(crate) fn order_code(&self) -> String {
+        let path = format!("/v1/orders/{}/code", self.open.order_id);
+        let shown: api::OrderCodeView = self.merchant.get(&path).unwrap();
+        shown.code
+    }
+
     /// The books are right.
     pub(crate) fn verify(&self) {
         verify(&self.server);

@@ -76,6 +76,8 @@ fn existing(fixture: &Fixture, folder: &str) -> String {
         "payments" => fixture.payment_id.to_string(),
         "disputes" => fixture.dispute_id.to_string(),
         "terminals" => fixture.terminal_id.to_string(),
+        "consent-texts" => "2026-11".to_owned(),
+        "order-codes" => fixture.order_code(),
         // No question was put to the payer's device, nothing was settled, no webhook is set: well-formed ids of none.
         "confirmations" | "settlements" | "deliveries" | "break-glass" | "relocations" | "keys" | "wards"
         | "devices" => unknown(folder),
@@ -93,6 +95,8 @@ pub(crate) fn unknown(folder: &str) -> String {
         "enrolments" => "enr",
         "payments" => "pay",
         "disputes" => "dis",
+        "consent-texts" => "2026",
+        "order-codes" => "code",
         "confirmations" => "cnf",
         "settlements" => "stl",
         "deliveries" => "dlv",
@@ -180,6 +184,8 @@ fn public() -> Vec<Operation> {
                 with_code(json!({ "pin": "918204", "device": "tablet", "carrier": "bearer" })),
             )
         },
+        get("/v1/consent-texts/{}", &[]),
+        get("/v1/processing-register", &[]),
     ]
 }
 
@@ -324,6 +330,7 @@ fn shop(fixture: &Fixture) -> Vec<Operation> {
         post("/v1/reversals", MERCHANT, json!({ "out_trade_no": "open" })),
         get("/v1/orders/{}", EITHER),
         post_empty("/v1/orders/{}/reverse", EITHER),
+        get("/v1/orders/{}/code", EITHER),
         post("/v1/disputes/{}/statement", MERCHANT, json!({ "stance": "contest", "text": "it was her" })),
         post("/v1/capture-sessions", TERMINAL, json!({ "order_id": fixture.open.order_id })),
         post("/v1/capture-sessions/{}/capture", TERMINAL, json!(capture(&fixture.open))),
@@ -353,6 +360,7 @@ fn payer(fixture: &Fixture) -> Vec<Operation> {
     const PAYER: &[Role] = &[Role::Payer];
     let not_me = json!({ "words": "not me", "freeze": false });
     let confirm = json!({ "code": fixture.enrolment_code });
+    let code_payment = json!({ "code": "00ff", "pin": "000000", "again": false });
     vec![
         get("/v1/me", PAYER),
         get("/v1/me/messages", PAYER),
@@ -370,6 +378,8 @@ fn payer(fixture: &Fixture) -> Vec<Operation> {
         Operation { optional: &["words", "freeze"], ..post("/v1/me/payments/{}/not-me", PAYER, not_me) },
         get("/v1/me/disputes/{}", PAYER),
         get("/v1/me/accesses", PAYER),
+        get("/v1/order-codes/{}", PAYER),
+        Operation { optional: &["again"], ..post("/v1/me/order-code-payments", PAYER, code_payment) },
     ]
 }
 

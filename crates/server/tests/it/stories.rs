@@ -60,6 +60,11 @@ fn frames_that_deceive() {
     check("frames-that-deceive.feature", None);
 }
 
+#[test]
+fn without_a_face() {
+    check("without-a-face.feature", None);
+}
+
 /// A story that no test plays is a promise that nobody keeps.
 #[test]
 fn every_story_is_played() {

@@ -9,9 +9,10 @@ use rusqlite::Connection;
 use crate::database::on_postgres;
 use crate::money::bills::recover;
 use crate::money::{Shop, put};
+use crate::order_codes::Place;
 
 /// What somebody with the database file might do, and the check that notices.
-const TAMPERINGS: [(&str, &str); 44] = [
+const TAMPERINGS: [(&str, &str); 54] = [
     ("UPDATE balances SET posted = posted + 1 WHERE account = 'reserve'", BALANCES),
     ("UPDATE balances SET posted = posted + 1 WHERE account = 'reserve'", "debits equal credits"),
     ("UPDATE balances SET held = 1 WHERE account = 'reserve'", BALANCES),
@@ -77,10 +78,42 @@ const TAMPERINGS: [(&str, &str); 44] = [
     ("DELETE FROM messages WHERE kind = 'payment_debited'", TOLD),
     ("DELETE FROM outbox WHERE kind = 'refund.succeeded'", TOLD),
     // Why.
-    ("UPDATE decisions SET verdict = replace(verdict, 'approve', 'step_up')", "every debit was approved"),
+    ("UPDATE decisions SET verdict = replace(verdict, 'approve', 'step_up')", APPROVED),
     (
         "UPDATE decisions SET recognition = replace(recognition, '\"prior_not_enrolled\":0.05', '\"prior_not_enrolled\":0.06')",
-        "decisions replay",
+        REPLAY,
+    ),
+    // Without a face.
+    ("DELETE FROM messages WHERE kind = 'code_payment_debited'", TOLD),
+    (
+        "UPDATE decisions SET recognition = json_set(recognition, '$.device', (SELECT id FROM credentials WHERE scope = 'terminal'))
+         WHERE kase LIKE '%not_used%'",
+        APPROVED,
+    ),
+    (
+        "UPDATE decisions SET recognition = json_set(recognition, '$.payer',
+           (SELECT payer_id FROM payments WHERE recognised NOT LIKE '%order_code%'))
+         WHERE kase LIKE '%not_used%'",
+        APPROVED,
+    ),
+    ("UPDATE decisions SET kase = replace(kase, 'not_used', 'nobody') WHERE kase LIKE '%not_used%'", REPLAY),
+    ("UPDATE decisions SET kase = replace(kase, '\"own_device\"', '\"pin\"') WHERE kase LIKE '%not_used%'", REPLAY),
+    ("UPDATE decisions SET kase = json_set(kase, '$.repeated', json('true')) WHERE kase LIKE '%not_used%'", REPLAY),
+    ("UPDATE payments SET strong = 0 WHERE recognised LIKE '%order_code%'", APPROVED),
+    (
+        "UPDATE payments SET recognised = replace(recognised, 'order_code', 'posterior')
+         WHERE recognised LIKE '%order_code%'",
+        APPROVED,
+    ),
+    (
+        "UPDATE captures SET session_id = (SELECT session_id FROM payments WHERE recognised LIKE '%order_code%')
+         WHERE id = (SELECT min(id) FROM captures)",
+        APPROVED,
+    ),
+    (
+        "UPDATE sessions SET order_id = (SELECT max(id) FROM orders)
+         WHERE id IN (SELECT session_id FROM payments WHERE recognised LIKE '%order_code%')",
+        APPROVED,
     ),
 ];
 
@@ -92,6 +125,8 @@ const PENDING: &str = "pending money is unsettled payments";
 const SETTLEMENTS: &str = "settlements agree with the books";
 const BILLS: &str = "bills agree with payments";
 const TOLD: &str = "everybody is told";
+const APPROVED: &str = "every debit was approved";
+const REPLAY: &str = "decisions replay";
 
 /// The compensation of a case goes elsewhere.
 const COMPENSATION: (&str, &str) = (
@@ -116,8 +151,10 @@ fn verify(data: &Path) -> (bool, String) {
 
 /// A shop in whose books there is one of everything.
 fn lived_in() -> Shop {
-    let shop = Shop::new();
-    shop.terms(1, 60);
+    let place = Place::new();
+    place.shop.terms(1, 60);
+    place.pay("without a face", 800);
+    let shop = place.shop;
     let webhook = api::Webhook { url: "http://127.0.0.1:9/nobody".to_owned() };
     let _: api::WebhookReply =
         put(&shop.staff, &format!("/v1/merchants/{}/webhook", shop.merchant_id), &webhook);

@@ -133,11 +133,13 @@ fn run(arguments: &Arguments, fixture: &Fixture, name: &str, client: &Client) ->
 /// The default, but for rates: thousands of requests of one address would soon only be told to come later.
 fn patient_policy() -> String {
     let policy = std::fs::read_to_string(workspace().join("policy/default.toml")).unwrap();
-    let (rest, rates) = policy.split_once("\n[rates]\n").expect("the rates come last");
+    let (rest, rates) = policy.split_once("\n[rates]\n").expect("there are rates");
+    let (rates, more) =
+        rates.split_once("\n[").map_or((rates, String::new()), |(rates, more)| (rates, format!("[{more}")));
     let names = rates.lines().filter_map(|line| Some(line.split_once(" = ")?.0));
     let rates: Vec<String> =
         names.map(|name| format!("{name} = {{ per_minute = 6000000, burst = 1000000 }}")).collect();
-    format!("{rest}\n[rates]\n{}\n", rates.join("\n"))
+    format!("{rest}\n[rates]\n{}\n{more}", rates.join("\n"))
 }
 
 /// What stands in paths: things that exist, or hardly any request would come further than "no such thing".

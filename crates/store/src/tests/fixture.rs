@@ -367,6 +367,7 @@ pub(super) fn dispute(n: u128, payment: u128) -> DisputeRow {
 
 pub(super) fn evidence(dispute: u128, seq: u32) -> EvidenceRow {
     let facts = Facts {
+        own_device: None,
         capture_preserved: true,
         capture_erased_at: None,
         face_erased_at: None,

@@ -154,7 +154,7 @@ impl Pay {
             };
             let money = (TransferId::generate(ctx.now, ctx.random), Amount::new(100_000_000, Currency::CNY));
             engine.top_up(ctx, &staff, payer, money)?;
-            engine.consent(ctx, device, engine::CONSENT_VERSION)?;
+            engine.consent(ctx, device, engine::consent_version())?;
             let enrolment = engine.enrol(ctx, device, pictures)?;
             let (_, messages) = engine.messages(device)?;
             let code = messages.iter().find_map(|m| m.args.get("code")?.as_str()).context("no code came")?;

@@ -17,7 +17,6 @@ use crate::http::run::{blocking, run};
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(consent_text))
         .routes(routes!(me))
         .routes(routes!(messages))
         .routes(routes!(payments))
@@ -31,19 +30,6 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(locate))
         .routes(routes!(answer))
         .routes(routes!(accesses))
-}
-
-/// The consent text in force.
-#[utoipa::path(get, path = "/v1/consent-text", tag = "public", responses(
-    (status = 200, description = "The text", body = api::ConsentText),
-))]
-async fn consent_text() -> Json<api::ConsentText> {
-    let (zh, en) = engine::consent_text();
-    Json(api::ConsentText {
-        version: engine::CONSENT_VERSION.to_owned(),
-        zh: zh.to_owned(),
-        en: en.to_owned(),
-    })
 }
 
 /// The own account.
