@@ -10,6 +10,7 @@ mod erasure;
 mod logins;
 mod merchants;
 mod money;
+mod passkeys;
 mod payers;
 mod payments;
 mod problem;
@@ -42,6 +43,7 @@ pub use money::{
     Payout, RefundView, ReverseNumber, ReverseNumberReply, SettlementList, SettlementState, SettlementView,
     Terms, Webhook, WebhookReply,
 };
+pub use passkeys::{Ceremony, NewChallenge, NewPasskey, PasskeyAnswer, PasskeyList, PasskeyView, WithPin};
 pub use payers::{
     ConfirmAnswer, ConfirmEnrolment, Consent, ConsentText, DeviceLocation, EnrolmentView, Face, Freeze,
     Language, Message, MessageList, NewEnrolment, PayerView, Unfreeze,

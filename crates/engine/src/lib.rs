@@ -37,6 +37,7 @@ mod minors;
 mod operator;
 mod orders;
 mod outbox;
+mod passkeys;
 mod passwords;
 mod pay;
 mod payers;
@@ -72,7 +73,7 @@ pub use disputes::{
     Statement,
 };
 pub use engine::{Context, Engine, FRAMES_ENROL, FRAMES_PAY, Health, Timings};
-pub use enrolment::{CONSENT_VERSION, consent_text};
+pub use enrolment::{CONSENT_VERSION, EnrolmentProof, consent_text};
 pub use identities::{Identity, Vouched};
 pub use installation::{Installation, Options};
 pub use invitations::Choice;
@@ -85,9 +86,10 @@ pub use minors::WardView;
 pub use operator::renew_operator_key;
 pub use orders::{NewOrder, OrderView};
 pub use outbox::{Endpoint, Hold, Lease, Queue, Recorded};
+pub use passkeys::{Begun, NewPasskey, PasskeyAnswer, PasskeyRefused, RelyingParty, UnfreezeWith};
 pub use passwords::TotpSetup;
 pub use pay::{Measured, StepUp};
-pub use payers::{PaymentView, Profile};
+pub use payers::{ConfirmationAnswer, PaymentView, Profile};
 pub use payments::{
     Columns, Entry as BookEntry, EntryKind, ParseError, Report, Source, State as PaymentState,
     Sum as BillSum, Totals as BillLineTotals, parse_csv, reconcile,
@@ -106,7 +108,7 @@ pub use settling::SettlementView;
 pub use store::{
     AccessRow, BreakGlassRow, CodePurpose, ConsentRow, CredentialKind, CredentialRow, DecisionRow,
     DeliveryRow, DeliveryState, EnrolmentRow, EnrolmentState, Erased, ErasedKind, ErasureReason, EvidenceRow,
-    FaceState, KeptCapture, Language, MessageRow, OrderState, Post, RefundRow, RelocationRow,
+    FaceState, KeptCapture, Language, MessageRow, OrderState, PasskeyRow, Post, RefundRow, RelocationRow,
     RelocationState, SettlementState, StandRow, TerminalState, TombstoneRow, UserRow, UserState,
 };
 pub use terminals::{Activated, Activation, NewTerminal, Onboarding, TerminalView};

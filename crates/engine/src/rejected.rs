@@ -4,6 +4,8 @@ use face::{AnalyseError, FrameRefusal};
 use store::PostError;
 use types::{Right, StaffRole, StaffRoles};
 
+use crate::passkeys::PasskeyRefused;
+
 mod kinds;
 
 /// What kind of refusal it is; an edge turns it into its own terms (HTTP statuses, exit codes).
@@ -322,6 +324,9 @@ pub enum Rejected {
     /// The question was answered before.
     #[error("this question was already answered")]
     ConfirmationAnswered,
+    /// A passkey, or a challenge to one, is refused.
+    #[error(transparent)]
+    Passkey(#[from] PasskeyRefused),
     /// The books refuse.
     #[error(transparent)]
     Ledger(#[from] ledger::Rejected),
@@ -411,6 +416,10 @@ impl Rejected {
 
     pub(crate) const fn guardian() -> Self {
         Self::Unknown { what: "guardian", code: "guardian_unknown" }
+    }
+
+    pub(crate) const fn passkey() -> Self {
+        Self::Unknown { what: "passkey", code: "passkey_unknown" }
     }
 
     pub(crate) const fn confirmation() -> Self {

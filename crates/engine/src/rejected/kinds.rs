@@ -88,6 +88,7 @@ impl Rejected {
             Self::SettlementPaidOut => "settlement_paid_out",
             Self::NothingToPayOut => "nothing_to_pay_out",
             Self::ConfirmationAnswered => "confirmation_answered",
+            Self::Passkey(refused) => refused.code(),
             Self::Ledger(rejected) => rejected.code(),
             Self::Payment(rejected) => rejected.code(),
             Self::Dispute(rejected) => rejected.code(),
@@ -177,6 +178,7 @@ impl Rejected {
             | Self::NothingToPayOut
             | Self::ConfirmationAnswered
             | Self::Dispute(_) => Kind::Conflict,
+            Self::Passkey(refused) => refused.kind(),
             Self::Payment(rejected) => kind_of_payment(*rejected),
             Self::Ledger(rejected) => kind_of_ledger(*rejected),
             Self::Busy => Kind::Busy,

@@ -1,5 +1,5 @@
 //! What is done every few seconds: authorisations end, business days are settled, lost pictures are
-//! swept, faces that were erased elsewhere are forgotten, waits for another PIN are over, old codes are forgotten, the
+//! swept, faces that were erased elsewhere are forgotten, waits for another PIN are over, old codes and challenges to passkeys are forgotten, the
 //! outbox is measured.
 
 use std::time::Duration;
@@ -25,6 +25,7 @@ pub(super) fn run(engine: &Engine, stop: &Stop) {
         done("forgetting nonces", forget_nonces(engine));
         done("ending recoveries", recover(engine));
         done("forgetting codes", forget_codes(engine));
+        done("forgetting ceremonies", forget_ceremonies(engine));
         done("measuring the outbox", measure(engine));
         stop.wait(ROUND);
     }
@@ -96,6 +97,11 @@ fn recover(engine: &Engine) -> Result<()> {
 
 fn forget_codes(engine: &Engine) -> Result<()> {
     engine.forget_codes(clock::now())?;
+    Ok(())
+}
+
+fn forget_ceremonies(engine: &Engine) -> Result<()> {
+    engine.forget_ceremonies(clock::now())?;
     Ok(())
 }
 

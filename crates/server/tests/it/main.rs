@@ -21,6 +21,7 @@ mod money;
 mod openapi;
 mod operations;
 mod own_device;
+mod passkeys;
 mod payers;
 mod people;
 mod pin;

@@ -2,8 +2,9 @@
 
 use scenario::{Code, new_payer};
 use serde_json::{Value, json};
+use types::CeremonyId;
 
-use crate::fixture::{Fixture, capture, holder, home, new_order, transfer, yuan};
+use crate::fixture::{Fixture, PIN, capture, holder, home, new_order, transfer, yuan};
 
 /// Of the vectors of RFC 8032; nobody signs with it here.
 const PUBLIC_KEY: &str = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
@@ -77,8 +78,8 @@ fn existing(fixture: &Fixture, folder: &str) -> String {
         "disputes" => fixture.dispute_id.to_string(),
         "terminals" => fixture.terminal_id.to_string(),
         // No question was put to the payer's device, nothing was settled, no webhook is set: well-formed ids of none.
-        "confirmations" | "settlements" | "deliveries" | "break-glass" | "relocations" | "keys" | "wards"
-        | "devices" => unknown(folder),
+        "confirmations" | "passkeys" | "settlements" | "deliveries" | "break-glass" | "relocations"
+        | "keys" | "wards" | "devices" => unknown(folder),
         other => panic!("whose ids stand in /{other}/?"),
     }
 }
@@ -94,6 +95,7 @@ pub(crate) fn unknown(folder: &str) -> String {
         "payments" => "pay",
         "disputes" => "dis",
         "confirmations" => "cnf",
+        "passkeys" => "psk",
         "settlements" => "stl",
         "deliveries" => "dlv",
         "users" => "usr",
@@ -137,6 +139,7 @@ pub(crate) fn all(fixture: &Fixture) -> Vec<Operation> {
     operations.extend(terminals());
     operations.extend(keys());
     operations.extend(account());
+    operations.extend(payer_passkeys());
     operations
 }
 
@@ -362,11 +365,17 @@ fn payer(fixture: &Fixture) -> Vec<Operation> {
         Operation { method: "DELETE", path: "/v1/me/consent", roles: PAYER, body: None, optional: &[] },
         post("/v1/me/closing", PAYER, json!({ "pin": "000000" })),
         post("/v1/me/enrolments", PAYER, json!({ "frames": capture(&fixture.open).frames })),
-        Operation { optional: &["pin"], ..post("/v1/me/enrolments/{}/confirm", PAYER, confirm) },
+        Operation { optional: &["pin", "passkey"], ..post("/v1/me/enrolments/{}/confirm", PAYER, confirm) },
         post("/v1/me/face/freeze", PAYER, json!({})),
-        post("/v1/me/face/unfreeze", PAYER, json!({ "pin": "000000" })),
+        Operation {
+            optional: &["pin", "passkey"],
+            ..post("/v1/me/face/unfreeze", PAYER, json!({ "pin": "000000" }))
+        },
         post("/v1/me/device-location", PAYER, json!({ "point": home().point })),
-        Operation { optional: &["pin"], ..post("/v1/me/confirmations/{}", PAYER, json!({ "yes": true })) },
+        Operation {
+            optional: &["pin", "passkey"],
+            ..post("/v1/me/confirmations/{}", PAYER, json!({ "yes": true }))
+        },
         Operation { optional: &["words", "freeze"], ..post("/v1/me/payments/{}/not-me", PAYER, not_me) },
         get("/v1/me/disputes/{}", PAYER),
         get("/v1/me/accesses", PAYER),
@@ -394,5 +403,20 @@ fn account() -> Vec<Operation> {
         post_empty("/v1/me/wards/{}/freeze", PAYER),
         post_empty("/v1/me/wards/{}/allow", PAYER),
         post("/v1/me/guardian", PAYER, pin),
+    ]
+}
+
+fn payer_passkeys() -> Vec<Operation> {
+    const PAYER: &[Role] = &[Role::Payer];
+    let ceremony = format!("{}_0192f0c1aaaa7aaaaaaaaaaaaaaaaaaa", CeremonyId::PREFIX);
+    let new = json!({ "ceremony_id": ceremony, "label": "phone", "credential": {} });
+    vec![
+        post("/v1/me/passkeys/registrations", PAYER, json!({ "pin": PIN })),
+        post("/v1/me/passkeys", PAYER, new),
+        get("/v1/me/passkeys", PAYER),
+        post("/v1/me/passkeys/{}/remove", PAYER, json!({ "pin": PIN })),
+        post("/v1/me/confirmations/{}/challenge", PAYER, json!({})),
+        post("/v1/me/enrolments/{}/challenge", PAYER, json!({})),
+        post("/v1/me/face/unfreeze/challenge", PAYER, json!({})),
     ]
 }
