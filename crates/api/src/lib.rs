@@ -43,7 +43,10 @@ pub use money::{
     Payout, RefundView, ReverseNumber, ReverseNumberReply, SettlementList, SettlementState, SettlementView,
     Terms, Webhook, WebhookReply,
 };
-pub use passkeys::{Ceremony, NewChallenge, NewPasskey, PasskeyAnswer, PasskeyList, PasskeyView, WithPin};
+pub use passkeys::{
+    Ceremony, NewChallenge, NewLoginChallenge, NewPasskey, NewPasskeyLogin, PasskeyAnswer, PasskeyList,
+    PasskeyView, WithPin,
+};
 pub use payers::{
     ConfirmAnswer, ConfirmEnrolment, Consent, ConsentText, DeviceLocation, EnrolmentView, Face, Freeze,
     Language, Message, MessageList, NewEnrolment, PayerView, Unfreeze,

@@ -6,6 +6,8 @@ use serde_json::{Map, Value};
 use types::{CeremonyId, PasskeyId, Timestamp};
 use utoipa::ToSchema;
 
+use crate::logins::Carrier;
+
 /// The payment PIN, for what only the holder may do.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -86,4 +88,30 @@ pub struct PasskeyView {
 pub struct PasskeyList {
     /// At most ten.
     pub passkeys: Vec<PasskeyView>,
+}
+
+/// Whose login a passkey is to open.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewLoginChallenge {
+    /// What is typed to log in. Without it the device offers whatever passkey it has for this site. The answer to a
+    /// name that nobody has looks the same.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub login: Option<String>,
+}
+
+/// A passkey's answer to a challenge to log in.
+#[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewPasskeyLogin {
+    /// Which challenge.
+    #[schema(value_type = String)]
+    pub ceremony_id: CeremonyId,
+    /// What `navigator.credentials.get` gave, by `toJSON`. See
+    /// <https://www.w3.org/TR/webauthn-3/#dictdef-authenticationresponsejson>.
+    #[schema(value_type = Object)]
+    pub credential: Map<String, Value>,
+    /// How the login is shown from then on.
+    #[serde(default)]
+    pub carrier: Carrier,
 }

@@ -20,6 +20,7 @@ use crate::rejected::{Error, Rejected};
 mod payers;
 mod refused;
 mod relying_party;
+mod users;
 
 pub use payers::UnfreezeWith;
 pub(crate) use payers::{accept_where_needed, answer_wanted, by_passkey, enrolment_wanted, unfreeze_wanted};

@@ -75,6 +75,9 @@ pub enum Rejected {
          for a while. Wait, or ask whoever invited you for a new invitation"
     )]
     LoginWrong,
+    /// The login was opened too long ago for this.
+    #[error("log in again: this needs a login of the last ten minutes")]
+    LoginStale,
     /// The invitation opens nothing.
     #[error("this invitation is not known, was used, or has expired; ask for a new one")]
     InvitationWrong,

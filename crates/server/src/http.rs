@@ -80,6 +80,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(routes::holders::routes())
         .merge(routes::payers::routes())
         .merge(routes::passkeys::routes())
+        .merge(routes::passkey_logins::routes())
         .merge(routes::merchants::routes())
         .merge(routes::merchant_keys::routes())
         .merge(routes::terminals::routes())

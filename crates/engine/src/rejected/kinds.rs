@@ -15,6 +15,7 @@ impl Rejected {
             Self::RightMissing { needed: _ } => "right_missing",
             Self::Unknown { what: _, code } => code,
             Self::LoginWrong => "login_wrong",
+            Self::LoginStale => "login_stale",
             Self::InvitationWrong => "invitation_wrong",
             Self::PasswordWeak { what: _ } => "password_weak",
             Self::TotpMandatory => "totp_mandatory",
@@ -117,6 +118,7 @@ impl Rejected {
             Self::WrongRole { needed: _ }
             | Self::RoleMissing { needed: _ }
             | Self::RightMissing { needed: _ }
+            | Self::LoginStale
             | Self::InvitationWrong
             | Self::TotpWrong
             | Self::OwnRoles

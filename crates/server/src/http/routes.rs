@@ -13,6 +13,7 @@ pub(crate) mod merchant_keys;
 pub(crate) mod merchants;
 pub(crate) mod money;
 pub(crate) mod oidc;
+pub(crate) mod passkey_logins;
 pub(crate) mod passkeys;
 pub(crate) mod payers;
 pub(crate) mod payments;

@@ -2,7 +2,6 @@
 
 use scenario::{Code, new_payer};
 use serde_json::{Value, json};
-use types::CeremonyId;
 
 use crate::fixture::{Fixture, PIN, capture, holder, home, new_order, transfer, yuan};
 
@@ -249,6 +248,7 @@ fn logins() -> Vec<Operation> {
     const STAFF: &[Role] = &[Role::Admin, Role::Staff];
     let delete = |path| Operation { method: "DELETE", path, roles: STAFF, body: None, optional: &[] };
     let login = json!({ "login": "li.na", "password": "x", "totp": "000000", "carrier": "bearer" });
+    let passkey = json!({ "ceremony_id": CEREMONY, "credential": {}, "carrier": "bearer" });
     let more = json!({ "reason": "nobody else is here", "roles": ["approver"], "minutes": 5 });
     vec![
         Operation { optional: &["totp", "carrier"], ..post("/v1/logins", &[], login) },
@@ -257,6 +257,15 @@ fn logins() -> Vec<Operation> {
         get("/v1/login", STAFF),
         delete("/v1/login"),
         put("/v1/login/password", STAFF, json!({ "old": "x", "new": "twelve chars" })),
+        Operation {
+            optional: &["login"],
+            ..post("/v1/logins/passkey/challenge", &[], json!({ "login": "li.na" }))
+        },
+        Operation { optional: &["carrier"], ..post("/v1/logins/passkey", &[], passkey) },
+        post("/v1/login/passkeys/registrations", STAFF, json!({})),
+        post("/v1/login/passkeys", STAFF, new_passkey()),
+        get("/v1/login/passkeys", STAFF),
+        delete("/v1/login/passkeys/{}"),
         post("/v1/break-glass", STAFF, more),
         get("/v1/break-glass", STAFF),
         post_empty("/v1/break-glass/{}/end", &[Role::Admin]),
@@ -406,13 +415,18 @@ fn account() -> Vec<Operation> {
     ]
 }
 
+/// A challenge that nobody was sent.
+const CEREMONY: &str = "cer_0192f0c1aaaa7aaaaaaaaaaaaaaaaaaa";
+
+fn new_passkey() -> Value {
+    json!({ "ceremony_id": CEREMONY, "label": "phone", "credential": {} })
+}
+
 fn payer_passkeys() -> Vec<Operation> {
     const PAYER: &[Role] = &[Role::Payer];
-    let ceremony = format!("{}_0192f0c1aaaa7aaaaaaaaaaaaaaaaaaa", CeremonyId::PREFIX);
-    let new = json!({ "ceremony_id": ceremony, "label": "phone", "credential": {} });
     vec![
         post("/v1/me/passkeys/registrations", PAYER, json!({ "pin": PIN })),
-        post("/v1/me/passkeys", PAYER, new),
+        post("/v1/me/passkeys", PAYER, new_passkey()),
         get("/v1/me/passkeys", PAYER),
         post("/v1/me/passkeys/{}/remove", PAYER, json!({ "pin": PIN })),
         post("/v1/me/confirmations/{}/challenge", PAYER, json!({})),

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use api::{
     Ceremony, ConfirmAnswer, ConfirmEnrolment, DecisionList, EnrolmentView, Freeze, MessageList,
-    NewChallenge, NewPasskey, NewPayerReply, PasskeyAnswer, PasskeyList, PasskeyView, PayerView, PaymentView,
-    Stage, Unfreeze, WithPin,
+    NewChallenge, NewPasskey, PasskeyAnswer, PasskeyList, PasskeyView, PayerView, PaymentView, Stage,
+    Unfreeze, WithPin,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,12 +13,19 @@ use scenario::{CallError, Client, Server, Start};
 use serde_json::{Value, json};
 
 use crate::database::tamper;
-use crate::fixture::{Fixture, PIN, Setup, models, new_payer, start};
+use crate::fixture::{Fixture, PIN, Setup, holder, models, start};
 use crate::own_device::{Question, question};
 
 mod device;
+mod logins;
 
 use device::Device;
+
+/// Another payer.
+fn stranger(fixture: &Fixture) -> Client {
+    let person = fixture.server.phones().register(&fixture.anybody, &holder("+8613700010999")).unwrap();
+    fixture.anybody.with_key(&person.device_key)
+}
 
 /// The page that the server shows on this machine.
 fn origin(server: &Server) -> String {
@@ -72,7 +79,7 @@ impl Question {
     }
 
     fn yes(&self, passkey: PasskeyAnswer) -> Result<(), String> {
-        self.answer_with(&ConfirmAnswer { yes: true, passkey: Some(passkey) })
+        self.answer_with(&ConfirmAnswer { yes: true, pin: None, passkey: Some(passkey) })
     }
 
     fn refuses(&self, passkey: PasskeyAnswer, code: &str) {
@@ -125,8 +132,7 @@ fn a_passkey_is_added_listed_and_removed() {
 fn a_registration_is_for_one_payer_and_ten_are_the_most() {
     let fixture = Fixture::new();
     let payer = &fixture.payer;
-    let other: NewPayerReply = fixture.anybody.post("/v1/payers", &new_payer("+8613700010999")).unwrap();
-    let other = fixture.anybody.with_key(&other.device_key);
+    let other = stranger(&fixture);
     let mut phone = Device::at(&origin(&fixture.server));
     let new = phone.make(&begin(payer).unwrap(), "phone").unwrap();
     assert_eq!(add(&other, &new), Err("ceremony_unknown".to_owned()), "somebody else's");
@@ -198,7 +204,7 @@ fn a_no_needs_no_passkey() {
 #[test]
 fn what_is_wrong_about_an_answer_is_refused() {
     let question = question();
-    let Fixture { server, payer, anybody, .. } = &*question.fixture;
+    let (server, payer) = (&question.fixture.server, &question.fixture.payer);
     let mut phone = registered(server, payer, "phone");
 
     let mut elsewhere = Device { origin: "http://localhost:1".parse().unwrap(), ..phone.copied() };
@@ -209,8 +215,7 @@ fn what_is_wrong_about_an_answer_is_refused() {
     asked.options["publicKey"]["userVerification"] = json!("discouraged");
     question.refuses(locked.sign(&asked), "passkey_user_unverified");
 
-    let other: NewPayerReply = anybody.post("/v1/payers", &new_payer("+8613700010999")).unwrap();
-    let mut theirs = registered(server, &anybody.with_key(&other.device_key), "theirs");
+    let mut theirs = registered(server, &stranger(&question.fixture), "theirs");
     let mut asked = question.challenge();
     asked.options["publicKey"]["allowCredentials"] = json!([]);
     question.refuses(theirs.sign(&asked), "passkey_foreign");
@@ -257,7 +262,7 @@ fn an_answer_to_one_question_says_nothing_about_another() {
 #[test]
 fn a_copied_passkey_is_noticed_and_blocked() {
     let question = question();
-    let Fixture { server, payer, .. } = &*question.fixture;
+    let (server, payer) = (&question.fixture.server, &question.fixture.payer);
     let mut phone = registered(server, payer, "phone");
     let mut thief = phone.copied();
     // The holder goes first: the copy's counter is behind from then on.
@@ -280,7 +285,7 @@ fn a_copied_passkey_is_noticed_and_blocked() {
 #[test]
 fn two_copies_at_the_same_time_are_noticed() {
     let question = question();
-    let Fixture { server, payer, .. } = &*question.fixture;
+    let (server, payer) = (&question.fixture.server, &question.fixture.payer);
     let mut phone = registered(server, payer, "phone");
     let mut thief = phone.copied();
     payer.post::<PayerView>("/v1/me/face/freeze", &Freeze {}).unwrap();
@@ -308,7 +313,7 @@ fn a_passkey_unfreezes_and_confirms_an_enrolment() {
     let mut phone = registered(&fixture.server, payer, "phone");
     let path = format!("/v1/me/enrolments/{}", fixture.enrolment_id);
     let confirm = |code_: &str, passkey| {
-        let confirm = ConfirmEnrolment { code: code_.to_owned(), passkey };
+        let confirm = ConfirmEnrolment { code: code_.to_owned(), pin: None, passkey };
         payer.post::<EnrolmentView>(&format!("{path}/confirm"), &confirm).map(drop).map_err(code)
     };
     let right = fixture.enrolment_code.as_str();
@@ -372,7 +377,7 @@ fn passkeys_are_off_where_nobody_said_where_they_belong() {
     let folder = tempfile::tempdir().unwrap();
     let more = vec!["--behind-proxy".to_owned()];
     let server = Server::start(&Start { more, ..start(folder.path(), &models()) }).unwrap();
-    let person: NewPayerReply = server.client().post("/v1/payers", &new_payer("+8613700010999")).unwrap();
+    let person = server.phones().register(&server.client(), &holder("+8613700010999")).unwrap();
     let payer = server.client().with_key(&person.device_key);
     let error = payer.post::<Value>("/v1/me/passkeys/registrations", &with_pin(PIN)).unwrap_err();
     assert_eq!(code(error), "passkeys_off");
