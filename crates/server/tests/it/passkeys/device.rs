@@ -26,10 +26,13 @@ impl UserValidationMethod for Holder {
 
     async fn check_user<'a>(
         &self,
-        _hint: UiHint<'a, Passkey>,
+        hint: UiHint<'a, Passkey>,
         _presence: bool,
         _verification: bool,
     ) -> Result<UserCheck, Ctap2Error> {
+        if matches!(hint, UiHint::InformExcludedCredentialFound(_)) {
+            return Err(Ctap2Error::CredentialExcluded);
+        }
         Ok(UserCheck { presence: true, verification: self.unlocks })
     }
 
@@ -48,7 +51,7 @@ pub(crate) struct Device {
     /// Does its holder unlock it when it asks?
     pub(crate) unlocks: bool,
     pub(crate) passkey: Option<Passkey>,
-    runtime: Runtime,
+    pub(crate) runtime: Runtime,
 }
 
 impl Device {
