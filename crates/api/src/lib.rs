@@ -11,6 +11,7 @@ mod logins;
 mod merchants;
 mod money;
 mod order_codes;
+mod passkeys;
 mod payers;
 mod payments;
 mod problem;
@@ -45,6 +46,10 @@ pub use money::{
     Terms, Webhook, WebhookReply,
 };
 pub use order_codes::{CodedOrderView, OrderCodePayment, OrderCodeView};
+pub use passkeys::{
+    Ceremony, NewChallenge, NewLoginChallenge, NewPasskey, NewPasskeyLogin, PasskeyAnswer, PasskeyList,
+    PasskeyView, WithPin,
+};
 pub use payers::{
     ConfirmAnswer, ConfirmEnrolment, Consent, ConsentText, DeviceLocation, EnrolmentView, Face, Freeze,
     Language, Message, MessageList, NewEnrolment, PayerView, Unfreeze,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use types::{Amount, ConsentId, EnrolmentId, GeoPoint, MessageId, PayerId, Tier, Timestamp};
 use utoipa::ToSchema;
 
+use crate::passkeys::PasskeyAnswer;
 use crate::schema::{AmountSchema, GeoPointSchema};
 
 /// The language a payer reads.
@@ -91,7 +92,7 @@ pub struct EnrolmentView {
 }
 
 /// The code that came to the holder's own device.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConfirmEnrolment {
     /// Six digits.
@@ -99,6 +100,9 @@ pub struct ConfirmEnrolment {
     /// The payment PIN, where this device joined the account only lately.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub pin: Option<String>,
+    /// The answer to this enrolment's challenge; needed once the payer has a passkey.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub passkey: Option<PasskeyAnswer>,
 }
 
 /// Where the holder's own device is.
@@ -115,16 +119,20 @@ pub struct DeviceLocation {
 #[serde(deny_unknown_fields)]
 pub struct Freeze {}
 
-/// Switch face payment on again.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// Switch face payment on again: with either of the two.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Unfreeze {
     /// The payment PIN.
-    pub pin: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pin: Option<String>,
+    /// The answer to a challenge of `/v1/me/face/unfreeze/challenge`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub passkey: Option<PasskeyAnswer>,
 }
 
 /// The answer to "is this you?" on the own device.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConfirmAnswer {
     /// `true`: it is me, and I want to pay.
@@ -132,6 +140,9 @@ pub struct ConfirmAnswer {
     /// The payment PIN, for a yes where this device joined the account only lately.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub pin: Option<String>,
+    /// The answer to this question's challenge; needed for a yes once the payer has a passkey, never for a no.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub passkey: Option<PasskeyAnswer>,
 }
 
 /// A message on the holder's own device.

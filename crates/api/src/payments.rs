@@ -196,6 +196,9 @@ pub struct Recognised {
     pub rule: String,
     /// What was asked besides the face, or instead of it.
     pub checks: Vec<Check>,
+    /// Did a passkey confirm it on the own device?
+    #[serde(default)]
+    pub passkey: bool,
     /// The chance that it was somebody else; none under the old rules and without a face.
     #[schema(value_type = Option<f64>)]
     pub p_wrong: Option<Probability>,

@@ -21,6 +21,7 @@ use types::{Date, Digest, EventId, GeoPoint, MessageId, PayerId, PhoneNumber, Te
 use crate::duties::FacesHeld;
 use crate::keys::{KeyOf, Keys};
 use crate::outbox::Endpoint;
+use crate::passkeys::RelyingParty;
 use crate::recognise::Habits;
 use crate::rejected::{Error, Rejected};
 use crate::texts::{Bell, Route};
@@ -79,6 +80,8 @@ pub struct Engine {
     pub(crate) bell: Bell,
     /// May the database's log still hold what was deleted? So at the start: a crash may have kept it from being cut.
     uncut_log: AtomicBool,
+    /// Where browsers see this installation; none: passkeys are off.
+    pub(crate) relying_party: Option<RelyingParty>,
     /// Set when an assertion about money failed: no more payments until an operator looked.
     broken: AtomicBool,
 }
@@ -133,6 +136,7 @@ impl Engine {
             push_gateway: parts.push_gateway,
             texts: parts.texts,
             bell: Bell::default(),
+            relying_party: None,
             store: parts.store,
             objects: parts.objects,
             keys: parts.keys,

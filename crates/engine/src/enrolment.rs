@@ -5,12 +5,13 @@ use gallery::{Filter, Query};
 use serde_json::json;
 use store::{EnrolmentRow, EnrolmentState, FaceState, Tx};
 use subtle::ConstantTimeEq;
-use types::{EnrolmentId, PayerId, SignedDuration, Template};
+use types::{EnrolmentId, PasskeyId, PayerId, SignedDuration, Template};
 use zeroize::Zeroizing;
 
 use crate::callers::OwnDevice;
 use crate::consents::consent_in_force;
 use crate::engine::{Context, Engine, FRAMES_ENROL, Message, entry, new_code, record, seal_template, tell};
+use crate::passkeys::{PasskeyAnswer, accept_where_needed, by_passkey, enrolment_wanted};
 use crate::pins::verify_pin;
 use crate::rejected::{Error, Rejected};
 
@@ -19,6 +20,16 @@ const CODE_FAILURES_MAX: u32 = 5;
 /// the threshold of one false match in a thousand); below it they show two people.
 const SAME_FACE_FROM: f64 = 0.364;
 const LOOK_ALIKES_MAX: usize = 20;
+
+/// What confirms an enrolment.
+pub struct EnrolmentProof {
+    /// The code from the own device's message.
+    pub code: String,
+    /// The PIN, where the device joined the account only lately.
+    pub pin: Option<Zeroizing<String>>,
+    /// The answer to [`Engine::begin_enrolment_confirmation`], from a payer who has a passkey.
+    pub passkey: Option<PasskeyAnswer>,
+}
 
 impl Engine {
     /// Takes pictures of the holder's face and sends a code to the own device channel. Nothing is switched on yet.
@@ -94,23 +105,24 @@ impl Engine {
     }
 
     /// Switches face payment on, with the code from the own device's message, and with the PIN where the device joined
-    /// the account only lately.
+    /// the account only lately, and a passkey where the payer has one.
     ///
     /// # Errors
     /// [`Rejected::DeviceYoung`], [`Rejected::DeviceWaits`], [`Rejected::PinWrong`], [`Rejected::PinLocked`],
-    /// [`Rejected::RecoveryWaiting`], [`Rejected::GuardianNeeded`], [`Rejected::CodeWrong`], [`Rejected::EnrolmentExpired`], [`Rejected::EnrolmentOver`], an unknown
+    /// [`Rejected::RecoveryWaiting`], [`Rejected::GuardianNeeded`], a refused passkey, [`Rejected::CodeWrong`], [`Rejected::EnrolmentExpired`], [`Rejected::EnrolmentOver`], an unknown
     /// enrolment, which includes other people's; an operating fault.
     pub fn confirm_enrolment(
         &self,
         ctx: &mut Context<'_>,
         device: OwnDevice,
         id: EnrolmentId,
-        (code, pin): (&str, Option<&str>),
+        proof: &EnrolmentProof,
     ) -> Result<EnrolmentRow, Error> {
         let payer = device.payer;
         let owner = self.own_row(device)?;
-        let pin = pin.map(|pin| verify_pin(&owner, pin)).transpose()?;
-        let confirmed = self.store.write(|tx| {
+        let pin = proof.pin.as_ref().map(|pin| verify_pin(&owner, pin)).transpose()?;
+        let checked = proof.passkey.as_ref().map(|answer| self.check_answer(answer)).transpose()?;
+        let confirmed: Result<_, Rejected> = self.store.write(|tx| {
             tx.payer(payer)?.ok_or(Rejected::payer())?;
             if let Err(refusal) = self.must_be_trusted(tx, ctx, device, pin)? {
                 return Ok(Err(refusal));
@@ -124,11 +136,17 @@ impl Engine {
             if row.expires_at <= ctx.now {
                 return Err(Rejected::EnrolmentExpired.into());
             }
-            if !bool::from(self.code_hash(id, code).ct_eq(&row.code_hash)) {
+            let wanted = enrolment_wanted(payer, id);
+            let shown = accept_where_needed(tx, ctx, (payer, checked.as_ref()), &wanted)?;
+            let passkey = match shown {
+                Ok(passkey) => passkey,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            if !bool::from(self.code_hash(id, &proof.code).ct_eq(&row.code_hash)) {
                 Self::count_wrong_code(tx, ctx, &mut row)?;
                 return Ok(Err(Rejected::CodeWrong));
             }
-            let template = self.switch_on(tx, ctx, &mut row)?;
+            let template = self.switch_on(tx, ctx, &mut row, passkey)?;
             Ok(Ok((row, template)))
         })?;
         let (row, template) = confirmed?;
@@ -163,6 +181,7 @@ impl Engine {
         tx: &Tx<'_>,
         ctx: &mut Context<'_>,
         row: &mut EnrolmentRow,
+        passkey: Option<PasskeyId>,
     ) -> Result<Template, Error> {
         let sealed = row.template_sealed.take().ok_or(Rejected::EnrolmentOver)?;
         let key = tx.face_key(row.payer)?;
@@ -172,7 +191,7 @@ impl Engine {
         tx.update_enrolment(row)?;
         tx.set_face(row.payer, FaceState::Enabled)?;
         self.record_look_alikes(tx, ctx, row.payer, &template)?;
-        record(tx, ctx, &row.payer.to_string(), &row.id, json!({ "event": "face_enabled" }))?;
+        record(tx, ctx, &row.payer.to_string(), &row.id, by_passkey("face_enabled", passkey))?;
         self.note_faces(tx, ctx)?;
         let message = Message { kind: "face_enabled", args: json!({}), reference: row.id.to_string() };
         tell(tx, ctx, row.payer, message)?;

@@ -97,6 +97,7 @@ impl Engine {
         ctx.random.fill_bytes(&mut nobody);
         tx.close_payer(payer, &nobody, ctx.now)?;
         tx.revoke_credentials(&payer.to_string(), None, ctx.now)?;
+        tx.delete_passkeys(&payer.to_string())?;
         Ok(tombstone)
     }
 

@@ -42,6 +42,7 @@ mod operator;
 mod order_codes;
 mod orders;
 mod outbox;
+mod passkeys;
 mod passwords;
 mod pay;
 mod payers;
@@ -80,6 +81,7 @@ pub use disputes::{
 };
 pub use duties::{FaceDuty, FacesHeld};
 pub use engine::{Context, Engine, FRAMES_ENROL, FRAMES_PAY, Health, Timings};
+pub use enrolment::EnrolmentProof;
 pub use identities::{Identity, Vouched};
 pub use installation::{Installation, Options};
 pub use invitations::Choice;
@@ -93,9 +95,10 @@ pub use operator::renew_operator_key;
 pub use order_codes::{CodePayment, CodedOrder, ORDER_CODE_RULE, OrderCode};
 pub use orders::{NewOrder, OrderView};
 pub use outbox::{Endpoint, Hold, Lease, Queue, Recorded};
+pub use passkeys::{Begun, NewPasskey, PasskeyAnswer, PasskeyRefused, RelyingParty, UnfreezeWith};
 pub use passwords::TotpSetup;
 pub use pay::{Measured, StepUp};
-pub use payers::{PaymentView, Profile};
+pub use payers::{ConfirmationAnswer, PaymentView, Profile};
 pub use payments::{
     Columns, Entry as BookEntry, EntryKind, ParseError, Report, Source, State as PaymentState,
     Sum as BillSum, Totals as BillLineTotals, parse_csv, reconcile,
@@ -117,7 +120,7 @@ pub use settling::SettlementView;
 pub use store::{
     AccessRow, BreakGlassRow, CodePurpose, ConsentRow, CredentialKind, CredentialRow, DecisionRow,
     DeliveryRow, DeliveryState, EnrolmentRow, EnrolmentState, Erased, ErasedKind, ErasureReason, EvidenceRow,
-    FaceState, KeptCapture, Language, MessageRow, OrderState, Post, RefundRow, RelocationRow,
+    FaceState, KeptCapture, Language, MessageRow, OrderState, PasskeyRow, Post, RefundRow, RelocationRow,
     RelocationState, SettlementState, StandRow, TerminalState, TombstoneRow, UserRow, UserState,
 };
 pub use terminals::{Activated, Activation, NewTerminal, Onboarding, TerminalView};

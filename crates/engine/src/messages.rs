@@ -164,6 +164,7 @@ mod tests {
             include_str!("identities.rs"),
             include_str!("life.rs"),
             include_str!("minors.rs"),
+            include_str!("passkeys.rs"),
             include_str!("pay.rs"),
             include_str!("payers.rs"),
             include_str!("phones.rs"),
@@ -183,7 +184,8 @@ mod tests {
                         .skip(1)
                         .filter_map(|rest| rest.split_once("=> \""))
                         .map(|(_, rest)| rest),
-                );
+                )
+                .chain(source.split("tell_owner(tx, ctx, &row, \"").skip(1));
             for kind in sent.filter_map(|rest| rest.split('"').next()) {
                 kinds += 1;
                 assert!(ZH.has_message(&kind.replace('_', "-")), "{kind} has no words");

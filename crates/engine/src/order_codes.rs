@@ -180,7 +180,9 @@ impl Engine {
             face: Face::NotUsed,
             enabled: payer.face == FaceState::Enabled,
             liveness: None,
-            passed: [Check::OwnDevice, Check::Pin].map(|check| Passed { check, as_filter: false }).to_vec(),
+            passed: [Check::OwnDevice, Check::Pin]
+                .map(|check| Passed { check, as_filter: false, passkey: false })
+                .to_vec(),
             spent_one_factor_minor: known.spent_one_factor_minor,
             spent_minor: known.spent_minor,
             repeated: known.repeated,
@@ -195,7 +197,7 @@ impl Engine {
             Verdict::Approve { p_wrong, reasons: _ } => {
                 let checks = case.passed.iter().map(|passed| passed.check).collect();
                 let rule = ORDER_CODE_RULE.to_owned();
-                let recognised = Recognised { rule, checks, p_wrong, searched: 0 };
+                let recognised = Recognised { rule, checks, passkey: false, p_wrong, searched: 0 };
                 self.debit_by_code(tx, ctx, (session, order, terminal), (payer, recognised))
             }
             Verdict::Refuse { refusal, p_wrong: _ } => {

@@ -250,8 +250,11 @@ impl Engine {
         self.store.write(|tx| {
             let mut session = own_session(tx, caller, step.session)?;
             let (terminal, order, passed) = Self::asked(tx, ctx, &session, &step)?;
+            let mut passkey = false;
             if step.check == Check::OwnDevice {
-                match tx.confirmation_of(session.id)?.and_then(|question| question.answer) {
+                let question = tx.confirmation_of(session.id)?;
+                passkey = question.as_ref().is_some_and(|question| question.passkey.is_some());
+                match question.and_then(|question| question.answer) {
                     None => return session_view(&session, ctx.now),
                     Some(yes) => right = yes,
                 }
@@ -268,7 +271,7 @@ impl Engine {
             record(tx, ctx, &caller.terminal.to_string(), &session.id, event)?;
             if right {
                 let as_filter = matches!(recognition, Recognition::Narrowed { best: _, searched: _ });
-                let passed = [passed, vec![Passed { check: step.check, as_filter }]].concat();
+                let passed = [passed, vec![Passed { check: step.check, as_filter, passkey }]].concat();
                 let attempt = Attempt {
                     session: &mut session,
                     order: &order,
@@ -426,6 +429,7 @@ impl Engine {
                 let recognised = Recognised {
                     rule: rule_name(&self.policy.recognition).to_owned(),
                     checks: case.passed.iter().map(|passed| passed.check).collect(),
+                    passkey: case.passed.iter().any(|passed| passed.passkey),
                     p_wrong,
                     searched: recognition.searched(),
                 };
@@ -499,7 +503,8 @@ impl Engine {
         payer: PayerId,
     ) -> Result<(), Error> {
         let id = ConfirmationId::generate(ctx.now, ctx.random);
-        tx.insert_confirmation(&ConfirmationRow { id, payer, session: session.id, answer: None }, ctx.now)?;
+        let row = ConfirmationRow { id, payer, session: session.id, answer: None, passkey: None };
+        tx.insert_confirmation(&row, ctx.now)?;
         let args = json!({ "amount": order.amount, "shop": shop(tx, terminal)?, "city": terminal.place.city, "confirmation": id });
         let message = Message { kind: "confirm_payment", args, reference: session.id.to_string() };
         tell(tx, ctx, payer, message).map_err(Error::from)

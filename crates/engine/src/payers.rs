@@ -6,9 +6,13 @@ use ledger::Account;
 use serde_json::json;
 use store::{FaceState, Language, MessageRow, PayerRow, PaymentRow, TraceRow, Tx};
 use types::{Amount, ConfirmationId, DisputeId, GeoPoint, PayerId, PaymentId, Place, Tier, Timestamp};
+use zeroize::Zeroizing;
 
 use crate::callers::OwnDevice;
 use crate::engine::{Context, Engine, Message, record, tell};
+use crate::passkeys::{
+    PasskeyAnswer, UnfreezeWith, accept, accept_where_needed, answer_wanted, by_passkey, unfreeze_wanted,
+};
 use crate::pins::verify_pin;
 use crate::rejected::{Error, Rejected};
 use crate::sessions::Recognised;
@@ -30,6 +34,20 @@ pub struct Profile {
     pub balances: Vec<Amount>,
     /// How well the holder is known.
     pub tier: Tier,
+}
+
+/// The answer to "is this you?".
+#[derive(Clone, PartialEq)]
+pub enum ConfirmationAnswer {
+    /// It is not me.
+    No,
+    /// It is me, and I want to pay.
+    Yes {
+        /// The PIN, from a device that joined the account only lately.
+        pin: Option<Zeroizing<String>>,
+        /// The answer to [`Engine::begin_answer`], from a payer who has a passkey.
+        passkey: Option<PasskeyAnswer>,
+    },
 }
 
 /// A debit, as its payer sees it.
@@ -141,24 +159,41 @@ impl Engine {
         Ok(())
     }
 
-    /// Switches face payment on again, with the PIN.
+    /// Switches face payment on again, with the PIN or a passkey. A device that joined only lately needs the PIN.
     ///
     /// # Errors
-    /// [`Rejected::PinWrong`], [`Rejected::PinLocked`], [`Rejected::FaceNotEnrolled`], [`Rejected::DeviceWaits`],
-    /// [`Rejected::RecoveryWaiting`], [`Rejected::GuardianNeeded`], [`Rejected::GuardianHolds`]; an operating fault.
-    pub fn unfreeze(&self, ctx: &mut Context<'_>, device: OwnDevice, pin: &str) -> Result<Profile, Error> {
+    /// [`Rejected::PinWrong`], [`Rejected::PinLocked`], [`Rejected::FaceNotEnrolled`], [`Rejected::DeviceYoung`],
+    /// [`Rejected::DeviceWaits`], [`Rejected::RecoveryWaiting`], [`Rejected::GuardianNeeded`],
+    /// [`Rejected::GuardianHolds`], a refused passkey; an operating fault.
+    pub fn unfreeze(
+        &self,
+        ctx: &mut Context<'_>,
+        device: OwnDevice,
+        with: &UnfreezeWith,
+    ) -> Result<Profile, Error> {
         let row = self.own_row(device)?;
         if row.face == FaceState::None {
             return Err(Rejected::FaceNotEnrolled.into());
         }
-        let right = verify_pin(&row, pin)?;
+        let (pin, answer) = match with {
+            UnfreezeWith::Pin(pin) => (Some(verify_pin(&row, pin)?), None),
+            UnfreezeWith::Passkey(answer) => (None, Some(self.check_answer(answer)?)),
+        };
         let outcome: Result<(), Rejected> = self.store.write(|tx| {
-            if let Err(refusal) = self.must_be_trusted(tx, ctx, device, Some(right))? {
+            if let Err(refusal) = self.must_be_trusted(tx, ctx, device, pin)? {
                 return Ok(Err(refusal));
             }
             self.must_be_quiet(tx, ctx.now, device.payer)?;
+            let mut passkey = None;
+            if let Some(answer) = &answer {
+                match accept(tx, ctx, answer, &unfreeze_wanted(device.payer))? {
+                    Ok(row) => passkey = Some(row.id),
+                    Err(refused) => return Ok(Err(refused.into())),
+                }
+            }
             tx.set_face(device.payer, FaceState::Enabled)?;
-            record(tx, ctx, &device.payer.to_string(), &device.payer, json!({ "event": "face_unfrozen" }))?;
+            let event = by_passkey("face_unfrozen", passkey);
+            record(tx, ctx, &device.payer.to_string(), &device.payer, event)?;
             let message =
                 Message { kind: "face_enabled", args: json!({}), reference: device.payer.to_string() };
             tell(tx, ctx, device.payer, message)?;
@@ -186,20 +221,29 @@ impl Engine {
             .write(|tx| tx.insert_trace(device.payer, TraceRow { at: ctx.now, point }).map_err(Error::from))
     }
 
-    /// Answers a question that was put to the own device. A yes of a device that joined only lately needs the PIN.
+    /// Answers a question that was put to the own device. A yes of a device that joined only lately needs the PIN, and
+    /// a yes of a payer who has a passkey needs its answer; a no needs neither.
     ///
     /// # Errors
     /// [`Rejected::DeviceYoung`], [`Rejected::DeviceWaits`], [`Rejected::PinWrong`], [`Rejected::PinLocked`], an unknown
-    /// question, [`Rejected::ConfirmationAnswered`], [`Rejected::SessionExpired`]; an operating fault.
+    /// question, [`Rejected::ConfirmationAnswered`], [`Rejected::SessionExpired`], a refused passkey; an operating
+    /// fault.
     pub fn answer(
         &self,
         ctx: &mut Context<'_>,
         device: OwnDevice,
         id: ConfirmationId,
-        (yes, pin): (bool, Option<&str>),
+        answer: &ConfirmationAnswer,
     ) -> Result<(), Error> {
-        let owner = self.own_row(device)?;
-        let pin = pin.map(|pin| verify_pin(&owner, pin)).transpose()?;
+        let (yes, pin, checked) = match answer {
+            ConfirmationAnswer::No => (false, None, None),
+            ConfirmationAnswer::Yes { pin, passkey } => {
+                let owner = self.own_row(device)?;
+                let pin = pin.as_ref().map(|pin| verify_pin(&owner, pin)).transpose()?;
+                let checked = passkey.as_ref().map(|answer| self.check_answer(answer)).transpose()?;
+                (true, pin, checked)
+            }
+        };
         let outcome: Result<(), Rejected> = self.store.write(|tx| {
             let question =
                 tx.confirmation(id)?.filter(|q| q.payer == device.payer).ok_or(Rejected::confirmation())?;
@@ -210,11 +254,19 @@ impl Engine {
                 None if session.expires_at <= ctx.now => return Err(Rejected::SessionExpired.into()),
                 None => {}
             }
-            if yes && let Err(refusal) = self.must_be_trusted(tx, ctx, device, pin)? {
-                return Ok(Err(refusal));
+            let mut passkey = None;
+            if yes {
+                if let Err(refusal) = self.must_be_trusted(tx, ctx, device, pin)? {
+                    return Ok(Err(refusal));
+                }
+                let wanted = answer_wanted(device.payer, id);
+                match accept_where_needed(tx, ctx, (device.payer, checked.as_ref()), &wanted)? {
+                    Ok(shown) => passkey = shown,
+                    Err(refusal) => return Ok(Err(refusal)),
+                }
             }
-            tx.answer_confirmation(id, yes)?;
-            let event = json!({ "event": "own_device_answered", "yes": yes });
+            tx.answer_confirmation(id, yes, passkey)?;
+            let event = json!({ "event": "own_device_answered", "yes": yes, "passkey": passkey });
             record(tx, ctx, &device.payer.to_string(), &question.session, event)?;
             Ok(Ok(()))
         })?;

@@ -4,6 +4,8 @@ use face::{AnalyseError, FrameRefusal};
 use store::PostError;
 use types::{Right, StaffRole, StaffRoles};
 
+use crate::passkeys::PasskeyRefused;
+
 mod kinds;
 
 /// What kind of refusal it is; an edge turns it into its own terms (HTTP statuses, exit codes).
@@ -73,6 +75,9 @@ pub enum Rejected {
          for a while. Wait, or ask whoever invited you for a new invitation"
     )]
     LoginWrong,
+    /// The login was opened too long ago for this.
+    #[error("log in again: this needs a login of the last ten minutes")]
+    LoginStale,
     /// The invitation opens nothing.
     #[error("this invitation is not known, was used, or has expired; ask for a new one")]
     InvitationWrong,
@@ -338,6 +343,9 @@ pub enum Rejected {
     /// The question was answered before.
     #[error("this question was already answered")]
     ConfirmationAnswered,
+    /// A passkey, or a challenge to one, is refused.
+    #[error(transparent)]
+    Passkey(#[from] PasskeyRefused),
     /// The books refuse.
     #[error(transparent)]
     Ledger(#[from] ledger::Rejected),
@@ -435,6 +443,10 @@ impl Rejected {
 
     pub(crate) const fn guardian() -> Self {
         Self::Unknown { what: "guardian", code: "guardian_unknown" }
+    }
+
+    pub(crate) const fn passkey() -> Self {
+        Self::Unknown { what: "passkey", code: "passkey_unknown" }
     }
 
     pub(crate) const fn confirmation() -> Self {

@@ -232,7 +232,7 @@ impl Engine {
         })
     }
 
-    /// Takes password, second factor and logins from a user, and invites the user anew: for whoever lost one of them.
+    /// Takes password, second factor, passkeys and logins from a user, and invites the user anew: for whoever lost one of them.
     ///
     /// # Errors
     /// An unknown user, [`Rejected::RoleMissing`], [`Rejected::LastAdministrator`]; an operating fault.
@@ -243,6 +243,7 @@ impl Engine {
             change(tx, ctx, &by, &row, "user_reset")?;
             let secrets = tx.secrets(id)?;
             tx.update_secrets(&SecretsRow::none(id, secrets.phone_index))?;
+            tx.delete_passkeys(&id.to_string())?;
             tx.forget_attempts(&self.login_index(&row.login))?;
             Ok(invite(tx, ctx, id)?)
         })

@@ -41,7 +41,7 @@ fn walk(policy: &Policy, mut case: Case) -> String {
             Verdict::Refuse { refusal, p_wrong: _ } => way.push(refusal.code().to_owned()),
             Verdict::StepUp { ask, p_wrong: _, reasons: _ } => {
                 way.push(ask.code().to_owned());
-                case.passed.push(Passed { check: ask, as_filter: false });
+                case.passed.push(Passed { check: ask, as_filter: false, passkey: false });
                 continue;
             }
         }
@@ -82,7 +82,7 @@ fn the_way_to_a_debit() {
 fn digits_that_chose_the_search_say_nothing() {
     let policy = default_policy();
     let mut filtered = case(20_000, 5e-5);
-    filtered.passed.push(Passed { check: Check::LastFour, as_filter: true });
+    filtered.passed.push(Passed { check: Check::LastFour, as_filter: true, passkey: false });
     assert!(matches!(
         decide(&policy, &filtered),
         Verdict::StepUp { ask: Check::FullPhone, p_wrong: _, reasons: _ }
@@ -183,7 +183,9 @@ fn without_a_face_both_factors_are_needed() {
             "own_device pin over_day_limit"
         );
         // A check that chose whom to debit is none.
-        let passed = [Check::OwnDevice, Check::Pin].map(|check| Passed { check, as_filter: true }).to_vec();
+        let passed = [Check::OwnDevice, Check::Pin]
+            .map(|check| Passed { check, as_filter: true, passkey: false })
+            .to_vec();
         assert!(matches!(
             decide(&policy, &Case { passed, ..bare(100) }),
             Verdict::StepUp { ask: Check::OwnDevice, p_wrong: None, reasons: _ }

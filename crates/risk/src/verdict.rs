@@ -39,6 +39,9 @@ pub struct Passed {
     pub check: Check,
     /// Did it choose whom to search? Then it matches by construction and says nothing.
     pub as_filter: bool,
+    /// Was it a passkey's signature? It weighs as any answer of the own device; an investigation wants to know.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub passkey: bool,
 }
 
 /// Everything a verdict depends on.

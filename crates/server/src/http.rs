@@ -83,6 +83,8 @@ fn routes() -> OpenApiRouter<App> {
         .merge(routes::accounts::routes())
         .merge(routes::holders::routes())
         .merge(routes::payers::routes())
+        .merge(routes::passkeys::routes())
+        .merge(routes::passkey_logins::routes())
         .merge(routes::merchants::routes())
         .merge(routes::merchant_keys::routes())
         .merge(routes::terminals::routes())

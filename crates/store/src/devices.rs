@@ -1,7 +1,7 @@
 //! The payer's own device: messages to it, where it was seen, questions put to it.
 
 use anyhow::Result;
-use types::{ConfirmationId, GeoPoint, MessageId, PayerId, SessionId, Timestamp};
+use types::{ConfirmationId, GeoPoint, MessageId, PasskeyId, PayerId, SessionId, Timestamp};
 
 use crate::value::{Row, text};
 use crate::{DeliveryRow, Tx};
@@ -43,6 +43,8 @@ pub struct ConfirmationRow {
     pub session: SessionId,
     /// The answer, once given.
     pub answer: Option<bool>,
+    /// The passkey that signed it; none for a plain answer.
+    pub passkey: Option<PasskeyId>,
 }
 
 impl Tx<'_> {
@@ -145,15 +147,21 @@ impl Tx<'_> {
         )
     }
 
-    /// Records the answer.
+    /// Records the answer, and the passkey that signed it.
     ///
     /// # Errors
     /// The database fails.
-    pub fn answer_confirmation(&self, id: ConfirmationId, yes: bool) -> Result<()> {
+    pub fn answer_confirmation(
+        &self,
+        id: ConfirmationId,
+        yes: bool,
+        passkey: Option<PasskeyId>,
+    ) -> Result<()> {
         let answer = if yes { "yes" } else { "no" };
+        let passkey = passkey.map(|passkey| passkey.to_string());
         self.execute_one(
-            "UPDATE confirmations SET answer = ?2 WHERE id = ?1 AND answer IS NULL",
-            &[text(id), answer.into()],
+            "UPDATE confirmations SET answer = ?2, passkey_id = ?3 WHERE id = ?1 AND answer IS NULL",
+            &[text(id), answer.into(), passkey.as_deref().into()],
         )
     }
 
@@ -199,5 +207,6 @@ fn read_confirmation(row: &Row<'_>) -> Result<ConfirmationRow> {
         payer: row.parse("payer_id")?,
         session: row.parse("session_id")?,
         answer: row.optional_string("answer")?.map(|answer| answer == "yes"),
+        passkey: row.optional_parse("passkey_id")?,
     })
 }

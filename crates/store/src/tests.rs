@@ -20,6 +20,7 @@ mod keys;
 mod logins;
 mod migrations;
 mod money;
+mod passkeys;
 mod rows;
 mod terminals;
 mod transactions;

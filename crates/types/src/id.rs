@@ -128,6 +128,10 @@ ids! {
     EnrolmentId = "enr";
     /// A face template of one payer.
     TemplateId = "tpl";
+    /// A passkey: a credential on a person's device that signs (WebAuthn).
+    PasskeyId = "psk";
+    /// A challenge to a passkey, or to a device that is to make one.
+    CeremonyId = "cer";
     /// A recorded consent to a version of the consent text.
     ConsentId = "con";
     /// A code sent to a phone, to prove who has it.

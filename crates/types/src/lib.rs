@@ -19,9 +19,10 @@ pub use amount::{Amount, AmountError, Currency};
 pub use digest::{Digest, DigestError};
 pub use holder::Tier;
 pub use id::{
-    AlertId, BreakGlassId, CaptureId, ChallengeId, ConfirmationId, ConsentId, DeliveryId, DisputeId,
-    EnrolmentId, EventId, IdError, KeyId, MerchantId, MessageId, OrderId, PayerId, PaymentId, RefundId,
-    RelocationId, SessionId, SettlementId, TemplateId, TerminalId, TombstoneId, TransferId, UserId,
+    AlertId, BreakGlassId, CaptureId, CeremonyId, ChallengeId, ConfirmationId, ConsentId, DeliveryId,
+    DisputeId, EnrolmentId, EventId, IdError, KeyId, MerchantId, MessageId, OrderId, PasskeyId, PayerId,
+    PaymentId, RefundId, RelocationId, SessionId, SettlementId, TemplateId, TerminalId, TombstoneId,
+    TransferId, UserId,
 };
 pub use jiff::civil::Date;
 pub use jiff::{SignedDuration, Timestamp};

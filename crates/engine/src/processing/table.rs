@@ -19,6 +19,7 @@ pub const REGISTER: &[Entry] = &[
     PLACES,
     DISPUTES,
     CREDENTIALS,
+    PASSKEYS,
     USERS,
     RECORDS,
     ERASURES,
@@ -219,7 +220,7 @@ const DECISIONS: Entry = Entry {
             "id order_id terminal_id nonce_hash stage state digits_attempts opened_at expires_at",
         ),
         Columns("decisions", "session_id seq at policy calibration recognition kase verdict"),
-        Columns("confirmations", "id payer_id session_id answer asked_at"),
+        Columns("confirmations", "id payer_id session_id answer asked_at passkey_id"),
     ],
     zh: Words {
         what: "每次付款尝试：谁被认作付款人、相似度、核验方式、判定及其理由、本人设备上的回答。",
@@ -408,6 +409,32 @@ const CREDENTIALS: Entry = Entry {
         kept: "While in use; afterwards as proof of who acted.",
         protected: "Only a SHA-256 or a public key is stored; use is noted to the hour.",
         ended: "Over when it expires, is revoked, or the account is closed.",
+    },
+};
+
+const PASSKEYS: Entry = Entry {
+    code: "passkeys",
+    held: &[
+        Columns("passkeys", "id subject credential_id credential label counter created_at used_at blocked_at"),
+        Columns("ceremonies", "id purpose subject target state expires_at used_at"),
+    ],
+    zh: Words {
+        what: "付款人和用户的通行密钥：设备上生成的公钥、计数器、名称、最近使用时间，以及几分钟内有效的挑战。",
+        why: "确认是本人的设备在回答；发现被复制的密钥。",
+        basis: "履行合同；安全保障义务。",
+        seen_by: "本人看到自己的通行密钥。",
+        kept: "到本人删除为止；挑战在到期约一小时后删除。",
+        protected: "只存公钥；私钥和设备解锁用的生物特征从不离开设备。",
+        ended: "本人删除、重置登录或注销账户时删除。",
+    },
+    en: Words {
+        what: "Passkeys of payers and users: the public key a device made, its counter, label, when last used; challenges that are good for minutes.",
+        why: "To know that the person's own device answers, and to notice a copied one.",
+        basis: "The contract; the duty to keep things safe.",
+        seen_by: "A person sees the own ones.",
+        kept: "Until the person removes it; challenges some hour after they end.",
+        protected: "Only the public key is stored; the private one, and what unlocks it, never leave the device.",
+        ended: "Deleted when the person removes it, the login is reset, or the account is closed.",
     },
 };
 

@@ -15,6 +15,7 @@ impl Rejected {
             Self::RightMissing { needed: _ } => "right_missing",
             Self::Unknown { what: _, code } => code,
             Self::LoginWrong => "login_wrong",
+            Self::LoginStale => "login_stale",
             Self::InvitationWrong => "invitation_wrong",
             Self::PasswordWeak { what: _ } => "password_weak",
             Self::TotpMandatory => "totp_mandatory",
@@ -92,6 +93,7 @@ impl Rejected {
             Self::SettlementPaidOut => "settlement_paid_out",
             Self::NothingToPayOut => "nothing_to_pay_out",
             Self::ConfirmationAnswered => "confirmation_answered",
+            Self::Passkey(refused) => refused.code(),
             Self::Ledger(rejected) => rejected.code(),
             Self::Payment(rejected) => rejected.code(),
             Self::Dispute(rejected) => rejected.code(),
@@ -120,6 +122,7 @@ impl Rejected {
             Self::WrongRole { needed: _ }
             | Self::RoleMissing { needed: _ }
             | Self::RightMissing { needed: _ }
+            | Self::LoginStale
             | Self::InvitationWrong
             | Self::TotpWrong
             | Self::OwnRoles
@@ -185,6 +188,7 @@ impl Rejected {
             | Self::NothingToPayOut
             | Self::ConfirmationAnswered
             | Self::Dispute(_) => Kind::Conflict,
+            Self::Passkey(refused) => refused.kind(),
             Self::Payment(rejected) => kind_of_payment(*rejected),
             Self::Ledger(rejected) => kind_of_ledger(*rejected),
             Self::Busy => Kind::Busy,

@@ -159,7 +159,7 @@ fn confirms_on_phone(world: &World<'_>, name: &str) -> Result<String> {
     let message = people::newest(world, name, "confirm_payment")?;
     let question = message.value.context("the message has no question")?;
     let path = format!("/v1/me/confirmations/{question}");
-    let () = world.phone_of(name)?.post(&path, &ConfirmAnswer { yes: true, pin: None })?;
+    let () = world.phone_of(name)?.post(&path, &ConfirmAnswer { yes: true, pin: None, passkey: None })?;
     Ok(format!("{name} reads: {} And taps yes", message.text))
 }
 

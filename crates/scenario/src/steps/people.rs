@@ -86,7 +86,7 @@ fn confirm(world: &World<'_>, name: &str, code: &str) -> Result<EnrolmentView, C
     let message = newest(world, name, "enrolment_code").map_err(CallError::Transport)?;
     let path = format!("/v1/me/enrolments/{}/confirm", message.reference);
     let phone = world.phone_of(name).map_err(CallError::Transport)?;
-    phone.post(&path, &ConfirmEnrolment { code: code.to_owned(), pin: None })
+    phone.post(&path, &ConfirmEnrolment { code: code.to_owned(), pin: None, passkey: None })
 }
 
 /// The newest message of a kind on a person's own phone.
@@ -172,7 +172,7 @@ pub(super) fn freezes(world: &mut World<'_>, args: &Args<'_>) -> Result<Vec<Stri
 }
 
 pub(super) fn unfreezes(world: &mut World<'_>, args: &Args<'_>) -> Result<Vec<String>> {
-    let unfreeze = Unfreeze { pin: args.text(1).to_owned() };
+    let unfreeze = Unfreeze { pin: Some(args.text(1).to_owned()), passkey: None };
     world.tries.clear();
     let result = world.phone_of(args.text(0))?.post::<PayerView>("/v1/me/face/unfreeze", &unfreeze);
     Ok(tell(world.note("the PIN", result)?))

@@ -65,7 +65,7 @@ impl Enrol {
             message.and_then(|m| m.value).context("the code has not arrived in the own device's messages")?;
         let path = format!("/v1/me/enrolments/{id}/confirm");
         let _confirmed: api::EnrolmentView =
-            client.post(&path, &api::ConfirmEnrolment { code, pin: self.pin()? })?;
+            client.post(&path, &api::ConfirmEnrolment { code, pin: self.pin()?, passkey: None })?;
         say("face payment is switched on")?;
         Ok(ExitCode::SUCCESS)
     }

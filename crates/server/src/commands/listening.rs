@@ -81,6 +81,11 @@ impl Listening {
         self.listen
     }
 
+    /// Does only a proxy reach the address?
+    pub(crate) const fn is_behind_proxy(&self) -> bool {
+        self.behind_proxy
+    }
+
     /// TLS, if it is wanted; read again with each SIGHUP from now on.
     ///
     /// # Errors

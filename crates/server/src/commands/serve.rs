@@ -1,21 +1,24 @@
 //! `surety serve`.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
+use engine::{Engine, RelyingParty};
 use tokio::net::TcpListener;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, fmt};
+use url::Url;
 
 use super::listening::Listening;
 use super::{Folders, say};
 use crate::http;
-use crate::http::listen::House;
+use crate::http::listen::{House, Tls};
 use crate::jobs::Jobs;
 use crate::oidc;
 
@@ -33,10 +36,12 @@ pub(crate) struct Serve {
     listening: Listening,
     #[command(flatten)]
     oidc: oidc::Settings,
-    /// Where payers' devices find this server, for example `https://pay.example`: the codes of orders then lead to
-    /// `https://pay.example/pay/CODE` instead of `surety:pay?code=CODE`.
-    #[arg(long, value_name = "URL", env = "SURETY_PUBLIC_ORIGIN")]
-    public_origin: Option<http::PublicOrigin>,
+    /// Where payers find this server, as `https://pay.example`; may be given several times. Codes of orders lead to
+    /// `https://pay.example/pay/CODE` under the first, instead of `surety:pay?code=CODE`. Passkeys are made for the first
+    /// one's host, and stop working when it changes; further ones lie on or below it. Without any, passkeys work on
+    /// `localhost` if the address is loopback and no proxy stands before it, and are off otherwise.
+    #[arg(long, value_name = "URL", env = "SURETY_PUBLIC_ORIGIN", value_delimiter = ',')]
+    public_origin: Vec<http::PublicOrigin>,
     /// What is logged, as `tracing` directives.
     #[arg(long, value_name = "FILTER", default_value = "info", env = "SURETY_LOG")]
     log: String,
@@ -60,8 +65,12 @@ impl Serve {
             .enable_all()
             .build()
             .context("starting the runtime")?;
-        let engine = Arc::new(engine);
-        let served = runtime.block_on(self.listen(Arc::clone(&engine), provider));
+        let door = runtime.block_on(self.open_door())?;
+        let engine = Arc::new(match self.relying_party(&door)? {
+            Some(relying_party) => engine.with_passkeys(relying_party),
+            None => engine,
+        });
+        let served = runtime.block_on(self.listen(door, Arc::clone(&engine), provider));
         // What still runs goes first, then the engine, outside of the runtime: its database has a runtime of its own,
         // which must not end inside another.
         drop(runtime);
@@ -69,27 +78,65 @@ impl Serve {
         served.map(|()| ExitCode::SUCCESS)
     }
 
-    async fn listen(&self, engine: Arc<engine::Engine>, oidc: Option<oidc::Provider>) -> Result<()> {
+    /// Takes the address, so that its port is known; nobody is let in yet.
+    async fn open_door(&self) -> Result<Door> {
         let wanted = self.listening.address();
         let tls = self.listening.tls()?;
-        let bounds = self.listening.bounds()?;
         let listener = TcpListener::bind(wanted).await.with_context(|| format!("listening on {wanted}"))?;
         let address = listener.local_addr().context("reading the address")?;
-        let (router, limits) = http::router(Arc::clone(&engine), oidc, self.public_origin.clone())?;
+        Ok(Door { listener, address, tls })
+    }
+
+    async fn listen(&self, door: Door, engine: Arc<Engine>, oidc: Option<oidc::Provider>) -> Result<()> {
+        let bounds = self.listening.bounds()?;
+        let origin = door.origin();
+        let Door { listener, address: _, tls } = door;
+        let first = self.public_origin.first().cloned();
+        let (router, limits) = http::router(Arc::clone(&engine), oidc, first)?;
         let jobs = Jobs::start(&engine)?;
         let stop = jobs.stop();
         let stopped = async move {
             stopped().await;
             stop.ask();
         };
-        let scheme = if tls.is_some() { "https" } else { "http" };
-        say(&format!("listening on {scheme}://{address}"))?;
+        say(&format!("listening on {origin}"))?;
         House { router, limits, tls, proxies: self.listening.proxies(), bounds }
             .serve(listener, stopped)
             .await;
         jobs.finish();
         tracing::info!("stopped");
         Ok(())
+    }
+
+    /// Where passkeys belong; none where no browser could use them.
+    fn relying_party(&self, door: &Door) -> Result<Option<RelyingParty>> {
+        let mut origins: Vec<Url> = self.public_origin.iter().map(|origin| origin.url().clone()).collect();
+        if origins.is_empty() {
+            if !door.address.ip().to_canonical().is_loopback() || self.listening.is_behind_proxy() {
+                tracing::warn!("passkeys are off: say with --public-origin where browsers see this server");
+                return Ok(None);
+            }
+            let local = format!("{}://localhost:{}", door.scheme(), door.address.port());
+            origins.push(Url::parse(&local).context("the address of this machine itself")?);
+        }
+        RelyingParty::new(&origins).map(Some).context("reading --public-origin")
+    }
+}
+
+/// The address that was taken, and how it is spoken to.
+struct Door {
+    listener: TcpListener,
+    address: SocketAddr,
+    tls: Option<Arc<Tls>>,
+}
+
+impl Door {
+    const fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+
+    fn origin(&self) -> String {
+        format!("{}://{}", self.scheme(), self.address)
     }
 }
 

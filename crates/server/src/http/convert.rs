@@ -11,6 +11,7 @@ use super::problem::Problem;
 
 pub(crate) mod accounts;
 pub(crate) mod money;
+pub(crate) mod passkeys;
 pub(crate) mod people;
 pub(crate) mod terminals;
 
@@ -114,6 +115,7 @@ pub(crate) fn payment(view: PaymentView) -> api::PaymentView {
     let recognised = api::Recognised {
         rule: view.recognised.rule,
         checks: view.recognised.checks.into_iter().map(check_out).collect(),
+        passkey: view.recognised.passkey,
         p_wrong: view.recognised.p_wrong,
         searched: view.recognised.searched,
     };

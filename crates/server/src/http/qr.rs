@@ -33,6 +33,13 @@ impl FromStr for PublicOrigin {
     }
 }
 
+impl PublicOrigin {
+    /// As it was given.
+    pub(crate) const fn url(&self) -> &Url {
+        &self.0
+    }
+}
+
 /// What the picture says: an address that a phone's camera opens, or one that the wallet knows by its scheme.
 pub(crate) fn address(origin: Option<&PublicOrigin>, code: &str) -> String {
     match origin {

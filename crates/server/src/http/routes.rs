@@ -14,6 +14,8 @@ pub(crate) mod merchants;
 pub(crate) mod money;
 pub(crate) mod oidc;
 pub(crate) mod order_codes;
+pub(crate) mod passkey_logins;
+pub(crate) mod passkeys;
 pub(crate) mod payers;
 pub(crate) mod payments;
 pub(crate) mod privacy;

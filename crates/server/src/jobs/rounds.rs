@@ -1,6 +1,6 @@
 //! What is done every few seconds: authorisations end, business days are settled, lost pictures are
-//! swept, faces that were erased elsewhere are forgotten, waits for another PIN are over, old codes are forgotten, the
-//! outbox is measured, faces are counted.
+//! swept, faces that were erased elsewhere are forgotten, waits for another PIN are over, old codes and challenges to
+//! passkeys are forgotten, the outbox is measured, faces are counted.
 
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ pub(super) fn run(engine: &Engine, stop: &Stop) {
         done("forgetting nonces", forget_nonces(engine));
         done("ending recoveries", recover(engine));
         done("forgetting codes", forget_codes(engine));
+        done("forgetting ceremonies", forget_ceremonies(engine));
         done("measuring the outbox", measure(engine));
         done("counting faces", count_faces(engine));
         stop.wait(ROUND);
@@ -107,6 +108,11 @@ fn count_faces(engine: &Engine) -> Result<()> {
     let held = engine.faces_held()?;
     metrics::gauge!("surety_faces_enrolled").set(held.enrolled as f64);
     metrics::gauge!("surety_faces_to_file").set(held.to_file as f64);
+    Ok(())
+}
+
+fn forget_ceremonies(engine: &Engine) -> Result<()> {
+    engine.forget_ceremonies(clock::now())?;
     Ok(())
 }
 

@@ -198,7 +198,7 @@ fn enrol(payer: &Client, number: usize) {
     let enrolment: EnrolmentView = payer.post("/v1/me/enrolments", &NewEnrolment { frames }).unwrap();
     let inbox: MessageList = payer.get("/v1/me/messages").unwrap();
     let message = inbox.messages.into_iter().find(|message| message.kind == "enrolment_code").unwrap();
-    let confirm = ConfirmEnrolment { code: message.value.unwrap(), pin: None };
+    let confirm = ConfirmEnrolment { code: message.value.unwrap(), pin: None, passkey: None };
     let path = format!("/v1/me/enrolments/{}/confirm", enrolment.enrolment_id);
     let _: EnrolmentView = payer.post(&path, &confirm).unwrap();
 }

@@ -291,7 +291,7 @@ pub(crate) fn enrol(payer: &Client, confirm: bool) -> (EnrolmentId, String) {
     if confirm {
         let path = format!("/v1/me/enrolments/{}/confirm", enrolment.enrolment_id);
         let _: EnrolmentView =
-            payer.post(&path, &ConfirmEnrolment { code: code.clone(), pin: None }).unwrap();
+            payer.post(&path, &ConfirmEnrolment { code: code.clone(), pin: None, passkey: None }).unwrap();
     }
     (enrolment.enrolment_id, code)
 }

@@ -24,6 +24,7 @@ mod openapi;
 mod operations;
 mod order_codes;
 mod own_device;
+mod passkeys;
 mod payers;
 mod people;
 mod pin;

@@ -3,7 +3,7 @@
 use scenario::{Code, new_payer};
 use serde_json::{Value, json};
 
-use crate::fixture::{Fixture, capture, holder, home, new_order, transfer, yuan};
+use crate::fixture::{Fixture, PIN, capture, holder, home, new_order, transfer, yuan};
 
 /// Of the vectors of RFC 8032; nobody signs with it here.
 const PUBLIC_KEY: &str = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
@@ -79,8 +79,8 @@ fn existing(fixture: &Fixture, folder: &str) -> String {
         "consent-texts" => "2026-11".to_owned(),
         "order-codes" => fixture.order_code(),
         // No question was put to the payer's device, nothing was settled, no webhook is set: well-formed ids of none.
-        "confirmations" | "settlements" | "deliveries" | "break-glass" | "relocations" | "keys" | "wards"
-        | "devices" => unknown(folder),
+        "confirmations" | "passkeys" | "settlements" | "deliveries" | "break-glass" | "relocations"
+        | "keys" | "wards" | "devices" => unknown(folder),
         other => panic!("whose ids stand in /{other}/?"),
     }
 }
@@ -98,6 +98,7 @@ pub(crate) fn unknown(folder: &str) -> String {
         "consent-texts" => "2026",
         "order-codes" => "code",
         "confirmations" => "cnf",
+        "passkeys" => "psk",
         "settlements" => "stl",
         "deliveries" => "dlv",
         "users" => "usr",
@@ -141,6 +142,7 @@ pub(crate) fn all(fixture: &Fixture) -> Vec<Operation> {
     operations.extend(terminals());
     operations.extend(keys());
     operations.extend(account());
+    operations.extend(payer_passkeys());
     operations
 }
 
@@ -252,6 +254,7 @@ fn logins() -> Vec<Operation> {
     const STAFF: &[Role] = &[Role::Admin, Role::Staff];
     let delete = |path| Operation { method: "DELETE", path, roles: STAFF, body: None, optional: &[] };
     let login = json!({ "login": "li.na", "password": "x", "totp": "000000", "carrier": "bearer" });
+    let passkey = json!({ "ceremony_id": CEREMONY, "credential": {}, "carrier": "bearer" });
     let more = json!({ "reason": "nobody else is here", "roles": ["approver"], "minutes": 5 });
     vec![
         Operation { optional: &["totp", "carrier"], ..post("/v1/logins", &[], login) },
@@ -260,6 +263,15 @@ fn logins() -> Vec<Operation> {
         get("/v1/login", STAFF),
         delete("/v1/login"),
         put("/v1/login/password", STAFF, json!({ "old": "x", "new": "twelve chars" })),
+        Operation {
+            optional: &["login"],
+            ..post("/v1/logins/passkey/challenge", &[], json!({ "login": "li.na" }))
+        },
+        Operation { optional: &["carrier"], ..post("/v1/logins/passkey", &[], passkey) },
+        post("/v1/login/passkeys/registrations", STAFF, json!({})),
+        post("/v1/login/passkeys", STAFF, new_passkey()),
+        get("/v1/login/passkeys", STAFF),
+        delete("/v1/login/passkeys/{}"),
         post("/v1/break-glass", STAFF, more),
         get("/v1/break-glass", STAFF),
         post_empty("/v1/break-glass/{}/end", &[Role::Admin]),
@@ -370,11 +382,17 @@ fn payer(fixture: &Fixture) -> Vec<Operation> {
         Operation { method: "DELETE", path: "/v1/me/consent", roles: PAYER, body: None, optional: &[] },
         post("/v1/me/closing", PAYER, json!({ "pin": "000000" })),
         post("/v1/me/enrolments", PAYER, json!({ "frames": capture(&fixture.open).frames })),
-        Operation { optional: &["pin"], ..post("/v1/me/enrolments/{}/confirm", PAYER, confirm) },
+        Operation { optional: &["pin", "passkey"], ..post("/v1/me/enrolments/{}/confirm", PAYER, confirm) },
         post("/v1/me/face/freeze", PAYER, json!({})),
-        post("/v1/me/face/unfreeze", PAYER, json!({ "pin": "000000" })),
+        Operation {
+            optional: &["pin", "passkey"],
+            ..post("/v1/me/face/unfreeze", PAYER, json!({ "pin": "000000" }))
+        },
         post("/v1/me/device-location", PAYER, json!({ "point": home().point })),
-        Operation { optional: &["pin"], ..post("/v1/me/confirmations/{}", PAYER, json!({ "yes": true })) },
+        Operation {
+            optional: &["pin", "passkey"],
+            ..post("/v1/me/confirmations/{}", PAYER, json!({ "yes": true }))
+        },
         Operation { optional: &["words", "freeze"], ..post("/v1/me/payments/{}/not-me", PAYER, not_me) },
         get("/v1/me/disputes/{}", PAYER),
         get("/v1/me/accesses", PAYER),
@@ -404,5 +422,25 @@ fn account() -> Vec<Operation> {
         post_empty("/v1/me/wards/{}/freeze", PAYER),
         post_empty("/v1/me/wards/{}/allow", PAYER),
         post("/v1/me/guardian", PAYER, pin),
+    ]
+}
+
+/// A challenge that nobody was sent.
+const CEREMONY: &str = "cer_0192f0c1aaaa7aaaaaaaaaaaaaaaaaaa";
+
+fn new_passkey() -> Value {
+    json!({ "ceremony_id": CEREMONY, "label": "phone", "credential": {} })
+}
+
+fn payer_passkeys() -> Vec<Operation> {
+    const PAYER: &[Role] = &[Role::Payer];
+    vec![
+        post("/v1/me/passkeys/registrations", PAYER, json!({ "pin": PIN })),
+        post("/v1/me/passkeys", PAYER, new_passkey()),
+        get("/v1/me/passkeys", PAYER),
+        post("/v1/me/passkeys/{}/remove", PAYER, json!({ "pin": PIN })),
+        post("/v1/me/confirmations/{}/challenge", PAYER, json!({})),
+        post("/v1/me/enrolments/{}/challenge", PAYER, json!({})),
+        post("/v1/me/face/unfreeze/challenge", PAYER, json!({})),
     ]
 }

@@ -1,5 +1,7 @@
 //! A question put to the payer's own device: the terminal waits for the answer, and takes it for what it is.
 
+use std::sync::Arc;
+
 use api::{
     Check, ConfirmAnswer, MessageList, NewOrder, NewSession, NewSessionReply, OrderView, SessionView, Stage,
     StepUp,
@@ -18,16 +20,20 @@ fn policy() -> String {
         .replace(cap, "up_to_minor = 10000")
 }
 
-struct Question {
-    fixture: Fixture,
-    attempt: Attempt,
-    confirmation: String,
+pub(crate) struct Question {
+    pub(crate) fixture: Arc<Fixture>,
+    pub(crate) attempt: Attempt,
+    pub(crate) confirmation: String,
 }
 
 /// An order over 150 yuan, up to the question.
-fn question() -> Question {
+pub(crate) fn question() -> Question {
     let fixture = Fixture::with(&Setup { policy: Some(policy()), ..Setup::default() });
-    let order = NewOrder { amount: yuan(15_000), ..new_order(fixture.terminal_id, "large") };
+    question_about(Arc::new(fixture), "large")
+}
+
+fn question_about(fixture: Arc<Fixture>, number: &str) -> Question {
+    let order = NewOrder { amount: yuan(15_000), ..new_order(fixture.terminal_id, number) };
     let order: OrderView = fixture.merchant.post("/v1/orders", &order).unwrap();
     let order_id = order.order_id;
     let session: NewSessionReply =
@@ -43,16 +49,25 @@ fn question() -> Question {
 }
 
 impl Question {
-    fn answer(&self, yes: bool) -> Result<(), String> {
+    /// Another order, up to the same question.
+    pub(crate) fn another(&self) -> Self {
+        question_about(Arc::clone(&self.fixture), "another")
+    }
+
+    pub(crate) fn answer(&self, yes: bool) -> Result<(), String> {
+        self.answer_with(&ConfirmAnswer { yes, pin: None, passkey: None })
+    }
+
+    pub(crate) fn answer_with(&self, answer: &ConfirmAnswer) -> Result<(), String> {
         let path = format!("/v1/me/confirmations/{}", self.confirmation);
-        let body = serde_json::to_vec(&ConfirmAnswer { yes, pin: None }).unwrap();
+        let body = serde_json::to_vec(answer).unwrap();
         let content_type = Some("application/json");
         let call = scenario::RawCall { method: "POST", path: &path, content_type, body: &body };
         let reply = self.fixture.payer.send(call).unwrap();
         if reply.status == 204 { Ok(()) } else { Err(reply.problem().unwrap().code) }
     }
 
-    fn ask(&self) -> Stage {
+    pub(crate) fn ask(&self) -> Stage {
         let path = format!("/v1/capture-sessions/{}/step-up", self.attempt.session.session_id);
         let nonce = self.attempt.session.nonce.clone();
         let step = StepUp { nonce, check: Check::OwnDevice, answer: None };

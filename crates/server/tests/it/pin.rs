@@ -9,8 +9,10 @@ fn the_sixth_guess_is_not_taken_even_if_it_is_right() {
     let fixture = Fixture::new();
     let _: PayerView = fixture.payer.post("/v1/me/face/freeze", &Freeze {}).unwrap();
     let guess = |pin: &str| {
-        let answer =
-            fixture.payer.post::<PayerView>("/v1/me/face/unfreeze", &Unfreeze { pin: pin.to_owned() });
+        let answer = fixture.payer.post::<PayerView>(
+            "/v1/me/face/unfreeze",
+            &Unfreeze { pin: Some(pin.to_owned()), passkey: None },
+        );
         answer.map(|view| view.face).map_err(|error| error.code().unwrap_or_default().to_owned())
     };
     // A right one in between starts the count anew.

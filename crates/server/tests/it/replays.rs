@@ -147,7 +147,7 @@ fn a_case_goes_its_way_once() {
 fn a_code_works_once() {
     let fixture = Fixture::new();
     let path = format!("/v1/me/enrolments/{}/confirm", fixture.enrolment_id);
-    let code = ConfirmEnrolment { code: fixture.enrolment_code.clone(), pin: None };
+    let code = ConfirmEnrolment { code: fixture.enrolment_code.clone(), pin: None, passkey: None };
     let view: EnrolmentView = fixture.payer.post(&path, &code).unwrap();
     assert!(view.confirmed);
     let before = unchanging(&fixture);

@@ -249,6 +249,7 @@ pub(super) fn confirmation(n: u128, payer: u128) -> ConfirmationRow {
         payer: payer_id(payer),
         session: session_id(n),
         answer: None,
+        passkey: None,
     }
 }
 

@@ -98,6 +98,7 @@ fn a_filled_database_of_version_1_goes_on(database: &Database) {
                  home_latitude, home_longitude, face, created_at"
             }
             "terminals" => "id, merchant_id, label, city, address, latitude, longitude, created_at",
+            "confirmations" => "id, payer_id, session_id, answer, asked_at",
             _ => "*",
         };
         database.lines(&format!("SELECT {columns} FROM {table} ORDER BY 1, 2"))

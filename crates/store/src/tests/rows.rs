@@ -1,7 +1,7 @@
 //! What was written is read back equal: people, devices, orders, records.
 
 use serde_json::json;
-use types::{ConsentId, Digest, EnrolmentId, PayerId};
+use types::{ConsentId, Digest, EnrolmentId, PasskeyId, PayerId};
 
 use super::fixture::*;
 use super::{Database, on_both, read, write};
@@ -206,8 +206,8 @@ fn messages_traces_and_questions(database: &Database) {
         }
         let asked = confirmation(1, 1);
         assert_eq!(tx.confirmation(asked.id)?, Some(asked.clone()));
-        tx.answer_confirmation(asked.id, true)?;
-        tx.answer_confirmation(confirmation(2, 1).id, false)
+        tx.answer_confirmation(asked.id, true, Some(PasskeyId::from_bits(7)))?;
+        tx.answer_confirmation(confirmation(2, 1).id, false, None)
     })
     .unwrap();
     read(&store, |tx| {
@@ -225,7 +225,8 @@ fn messages_traces_and_questions(database: &Database) {
         assert_eq!(tx.recent_traces(at(5), at(20), 9)?, seen);
         assert_eq!(tx.recent_traces(at(5), at(20), 1)?, seen[..1]);
         assert_eq!(tx.recent_traces(at(6), at(19), 9)?, [(payer_id(1), trace(10, 0.1))]);
-        let yes = crate::ConfirmationRow { answer: Some(true), ..confirmation(1, 1) };
+        let passkey = Some(PasskeyId::from_bits(7));
+        let yes = crate::ConfirmationRow { answer: Some(true), passkey, ..confirmation(1, 1) };
         let no = crate::ConfirmationRow { answer: Some(false), ..confirmation(2, 1) };
         assert_eq!(tx.confirmation(yes.id)?, Some(yes.clone()));
         assert_eq!(tx.confirmation_of(no.session)?, Some(no.clone()));

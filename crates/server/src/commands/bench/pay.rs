@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use engine::{
-    Caller, CodePurpose, Context, CredentialKind, Engine, Installation, NewDevice, NewMerchant, NewOrder,
-    NewPayer, NewTerminal, Options, PhoneProof, Queue, Texts, Timings,
+    Caller, CodePurpose, Context, CredentialKind, Engine, EnrolmentProof, Installation, NewDevice,
+    NewMerchant, NewOrder, NewPayer, NewTerminal, Options, PhoneProof, Queue, Texts, Timings,
 };
 use face::{FaceModels, StageTimings};
 use types::{Amount, Currency, Date, GeoPoint, Place, TransferId};
@@ -158,7 +158,8 @@ impl Pay {
             let enrolment = engine.enrol(ctx, device, pictures)?;
             let (_, messages) = engine.messages(device)?;
             let code = messages.iter().find_map(|m| m.args.get("code")?.as_str()).context("no code came")?;
-            engine.confirm_enrolment(ctx, device, enrolment.id, (code, None))?;
+            let proof = EnrolmentProof { code: code.to_owned(), pin: None, passkey: None };
+            engine.confirm_enrolment(ctx, device, enrolment.id, &proof)?;
             Ok::<_, anyhow::Error>(())
         })?;
         Ok(Stand { engine, merchant, terminal, terminal_id })

@@ -133,7 +133,7 @@ async fn enrol(
     Ok((StatusCode::CREATED, Json(convert::enrolment(&row))))
 }
 
-/// Switch face payment on with the code from this device's messages.
+/// Switch face payment on with the code from this device's messages, and a passkey once the payer has one.
 #[utoipa::path(post, path = "/v1/me/enrolments/{enrolment_id}/confirm", tag = "payer", security(("key" = [])),
     params(("enrolment_id" = String, Path, description = "Which")), request_body = api::ConfirmEnrolment, responses(
     (status = 200, description = "Face payment is on", body = api::EnrolmentView),
@@ -146,11 +146,8 @@ async fn confirm_enrolment(
     Body(confirm): Body<api::ConfirmEnrolment>,
 ) -> Result<Json<api::EnrolmentView>, Problem> {
     app.limits.device(&device)?;
-    let pin = confirm.pin.map(Zeroizing::new);
-    let row = run(&app, move |engine, ctx| {
-        engine.confirm_enrolment(ctx, device, id, (&confirm.code, pin.as_ref().map(|pin| pin.as_str())))
-    })
-    .await?;
+    let proof = convert::passkeys::enrolment(confirm);
+    let row = run(&app, move |engine, ctx| engine.confirm_enrolment(ctx, device, id, &proof)).await?;
     Ok(Json(convert::enrolment(&row)))
 }
 
@@ -167,7 +164,7 @@ async fn freeze(
     run(&app, move |engine, ctx| engine.freeze(ctx, device)).await.map(convert::profile).map(Json)
 }
 
-/// Switch face payment on again, with the PIN.
+/// Switch face payment on again, with the PIN or a passkey.
 #[utoipa::path(post, path = "/v1/me/face/unfreeze", tag = "payer", security(("key" = [])), request_body = api::Unfreeze, responses(
     (status = 200, description = "On", body = api::PayerView),
     (status = "4XX", description = "Refused", body = api::Problem),
@@ -178,8 +175,8 @@ async fn unfreeze(
     Body(unfreeze): Body<api::Unfreeze>,
 ) -> Result<Json<api::PayerView>, Problem> {
     app.limits.device(&device)?;
-    let pin = Zeroizing::new(unfreeze.pin);
-    run(&app, move |engine, ctx| engine.unfreeze(ctx, device, &pin)).await.map(convert::profile).map(Json)
+    let with = convert::passkeys::unfreeze(unfreeze)?;
+    run(&app, move |engine, ctx| engine.unfreeze(ctx, device, &with)).await.map(convert::profile).map(Json)
 }
 
 /// Say where this device is. It speaks for the payer when a payment far away is in question.
@@ -196,7 +193,7 @@ async fn locate(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Answer "is this you?".
+/// Answer "is this you?". A yes needs a passkey once the payer has one.
 #[utoipa::path(post, path = "/v1/me/confirmations/{confirmation_id}", tag = "payer", security(("key" = [])),
     params(("confirmation_id" = String, Path, description = "Which question")), request_body = api::ConfirmAnswer, responses(
     (status = 204, description = "Noted"),
@@ -208,11 +205,8 @@ async fn answer(
     Id(id): Id<ConfirmationId>,
     Body(answer): Body<api::ConfirmAnswer>,
 ) -> Result<StatusCode, Problem> {
-    let pin = answer.pin.map(Zeroizing::new);
-    run(&app, move |engine, ctx| {
-        engine.answer(ctx, device, id, (answer.yes, pin.as_ref().map(|pin| pin.as_str())))
-    })
-    .await?;
+    let answer = convert::passkeys::confirmation(answer);
+    run(&app, move |engine, ctx| engine.answer(ctx, device, id, &answer)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -60,7 +60,11 @@ fn a_young_device_switches_nothing_on_without_the_pin() {
     let tablet = fixture.anybody.with_key(login.key.unwrap());
     let path = format!("/v1/me/enrolments/{}/confirm", fixture.enrolment_id);
     let confirm = |pin: Option<&str>| {
-        let body = ConfirmEnrolment { code: fixture.enrolment_code.clone(), pin: pin.map(str::to_owned) };
+        let body = ConfirmEnrolment {
+            code: fixture.enrolment_code.clone(),
+            pin: pin.map(str::to_owned),
+            passkey: None,
+        };
         answered(tablet.post::<EnrolmentView>(&path, &body)).map(|view| view.confirmed)
     };
     assert_eq!(confirm(None), Err("device_young".to_owned()));
