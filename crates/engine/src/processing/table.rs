@@ -415,7 +415,10 @@ const CREDENTIALS: Entry = Entry {
 const PASSKEYS: Entry = Entry {
     code: "passkeys",
     held: &[
-        Columns("passkeys", "id subject credential_id credential label counter created_at used_at blocked_at"),
+        Columns(
+            "passkeys",
+            "id subject credential_id credential label counter created_at used_at blocked_at",
+        ),
         Columns("ceremonies", "id purpose subject target state expires_at used_at"),
     ],
     zh: Words {
