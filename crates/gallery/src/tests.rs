@@ -41,9 +41,10 @@ fn empty() -> Gallery {
 struct Reference(BTreeMap<PayerId, (Entry, Template)>);
 
 impl Reference {
-    fn ranked(&self, probe: &Template, filter: Filter) -> Vec<Hit> {
+    fn ranked(&self, probe: &Template, filter: Filter<'_>) -> Vec<Hit> {
         let admits = |e: &Entry| {
             filter.last_four.is_none_or(|d| d == e.last_four) && filter.status.is_none_or(|s| s == e.status)
+                && filter.region.is_none_or(|r| *e.region == *r)
         };
         let mut all: Vec<Hit> = self
             .0
@@ -163,7 +164,7 @@ proptest! {
         let named: Vec<PayerId> = (0..60).step_by(7).chain([7, 999]).map(PayerId::from_bits).collect();
         for last_four in [None, Some(digits(four))] {
             for status in [None, Some(Status::Live)] {
-                let filter = Filter { last_four, status };
+                let filter = Filter { last_four, status, region: None };
                 reference.check(&gallery, &Query { probe: &probe, filter, top, named: &named });
             }
         }
