@@ -128,6 +128,12 @@ impl Block {
         })
     }
 
+    /// Memory it takes: what was never used has not been given yet.
+    pub(crate) fn bytes(&self) -> usize {
+        let beside = size_of::<Tag>() + size_of::<Option<Person>>();
+        self.tags.len() * (self.shape.stride + self.shape.width() + beside)
+    }
+
     /// Rows that were ever used, up to a whole tile. Those beyond have never been touched.
     pub(crate) fn scanned(&self) -> usize {
         self.tags.len()
@@ -251,6 +257,12 @@ impl Block {
 /// What was used is wiped, before the system has the memory back.
 impl Drop for Block {
     fn drop(&mut self) {
+        self.wipe();
+    }
+}
+
+impl Block {
+    fn wipe(&mut self) {
         let (rows, stride, width) = (self.tags.len(), self.shape.stride, self.shape.width());
         let numbers = self.shape.rows * stride;
         let bytes = self.memory.bytes_mut();
@@ -266,6 +278,12 @@ fn narrow(row: usize) -> u16 {
 /// For tests: whether all that is said of a row agrees, and nothing of a template is left where nobody is.
 #[cfg(test)]
 impl Block {
+    pub(crate) fn is_blank_after_wiping(&mut self) -> bool {
+        let before = self.memory.bytes().iter().any(|byte| *byte != 0);
+        self.wipe();
+        before && self.memory.bytes().iter().all(|byte| *byte == 0)
+    }
+
     pub(crate) fn check_invariants(&self, grid: &Grid) {
         let mut counts = vec![[0_u32; 2]; self.counts.len()];
         let mut code = vec![0; self.shape.stride];

@@ -26,6 +26,7 @@ mod kernel;
 mod memory;
 mod rows;
 mod search;
+mod snapshot;
 mod tally;
 
 #[cfg(test)]
@@ -43,7 +44,8 @@ use crate::code::DIMENSION_MAX;
 use crate::kernel::Isa;
 use crate::rows::Rows;
 
-pub use crate::memory::Pages;
+pub use crate::memory::{Memory, Pages};
+pub use crate::snapshot::{Restored, SnapshotError, SnapshotModel};
 
 /// Most hits one search may ask for.
 pub const CANDIDATES_MAX: usize = 64;
@@ -317,6 +319,14 @@ impl Gallery {
     /// [`GalleryError::Poisoned`].
     pub fn is_empty(&self) -> Result<bool, GalleryError> {
         Ok(self.len()? == 0)
+    }
+
+    /// Bytes of memory that rows and indexes take, all told and nearly.
+    ///
+    /// # Errors
+    /// [`GalleryError::Poisoned`].
+    pub fn bytes(&self) -> Result<u64, GalleryError> {
+        Ok(self.read()?.bytes())
     }
 
     fn check(&self, template: &Template) -> Result<(), GalleryError> {

@@ -20,15 +20,19 @@ pub enum Pages {
     Small,
 }
 
-/// Zeroed bytes that begin at a multiple of [`HUGE_PAGE`] and never move.
-pub(crate) struct Memory {
+/// Zeroed bytes that begin at a multiple of 2 MiB and never move. Public for those who measure what reading takes.
+pub struct Memory {
     map: MmapMut,
     from: usize,
     len: usize,
 }
 
 impl Memory {
-    pub(crate) fn new(len: usize, pages: Pages) -> io::Result<Self> {
+    /// So many bytes.
+    ///
+    /// # Errors
+    /// The system has no memory.
+    pub fn new(len: usize, pages: Pages) -> io::Result<Self> {
         let map = MmapOptions::new().len(len + HUGE_PAGE).map_anon()?;
         advise(&map, pages);
         let from = map.as_ptr().align_offset(HUGE_PAGE);
@@ -36,11 +40,14 @@ impl Memory {
         Ok(Self { map, from, len })
     }
 
-    pub(crate) fn bytes(&self) -> &[u8] {
+    /// All of them.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
         &self.map[self.from..self.from + self.len]
     }
 
-    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+    /// All of them, to write.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
         &mut self.map[self.from..self.from + self.len]
     }
 }

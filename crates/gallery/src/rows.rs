@@ -124,6 +124,14 @@ impl Rows {
         Some(Entry { payer, pictures, last_four, status, region })
     }
 
+    /// Memory that rows and indexes take. A table is at least half full, and a byte more a place.
+    pub(crate) fn bytes(&self) -> u64 {
+        let blocks: usize = self.blocks.iter().map(Block::bytes).sum();
+        let tables: usize = self.by_payer.iter().map(|t| t.capacity() * 8 / 7 * (size_of::<(PayerId, u32)>() + 1)).sum();
+        let buckets: usize = self.by_last_four.iter().map(|b| b.capacity() * size_of::<Member>()).sum();
+        (blocks + tables + buckets) as u64
+    }
+
     /// Whether one more payer needs a block more. It is made without holding the lock, because the system may take its
     /// time.
     pub(crate) fn wants_block(&self) -> bool {
@@ -228,6 +236,10 @@ fn shard(payer: PayerId) -> usize {
 /// For tests: whether the indexes agree with the blocks, and nothing is left of who went.
 #[cfg(test)]
 impl Rows {
+    pub(crate) fn blocks_mut(&mut self) -> &mut [Block] {
+        &mut self.blocks
+    }
+
     pub(crate) fn check_invariants(&self) {
         let mut seen = 0;
         for (at, block) in self.blocks.iter().enumerate() {
