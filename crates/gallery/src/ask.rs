@@ -17,6 +17,9 @@ use crate::rows::{Group, Member, Place, Rows};
 use crate::tally::{BAND_FROM, Band, Ruler, Tally};
 use crate::{Filter, Hit, Query, Search, Status};
 
+/// How many of the rows that are compared exactly are fetched ahead: they lie anywhere.
+const FETCHED: usize = 32;
+
 /// What is asked.
 pub(crate) struct Ask<'a> {
     pub(crate) query: Query<'a>,
@@ -43,6 +46,8 @@ struct Scored {
 /// Whom the filter admits.
 struct Admits {
     status: Option<Status>,
+    /// The same, as [`Tag::is_among`] takes it.
+    states: u8,
     /// By group; `None` where no region is asked for.
     groups: Option<Vec<bool>>,
 }
@@ -89,7 +94,7 @@ impl Progress {
     pub(crate) fn new(query: &Query<'_>) -> Self {
         let Filter { last_four: _, status, region } = query.filter;
         Self {
-            admits: Admits { status, groups: region.map(|_| Vec::new()) },
+            admits: Admits { status, states: Tag::bits(status), groups: region.map(|_| Vec::new()) },
             best: Vec::new(),
             keep: query.top + 1,
             floor: f64::NEG_INFINITY,
@@ -123,8 +128,16 @@ impl Progress {
         let block = &rows.blocks()[at.block];
         let tags = &block.tags()[at.row..];
         let first = slot(rows, at);
-        let seen = found.iter().map(|(row, sum)| (sum, first + row, tags[row as usize]));
-        self.take(ask, rows, seen);
+        if self.admits.groups.is_none() {
+            self.tally.put_all(found, tags, self.admits.states, &ask.ruler);
+        } else {
+            for (row, sum) in found.iter().filter(|(row, _)| self.admits.is_ordinary(tags[*row as usize])) {
+                self.tally.put(tags[row as usize].group(), ask.ruler.band(sum));
+            }
+        }
+        let floor = self.floor_sum;
+        let high = found.iter().filter(|(_, sum)| *sum >= floor);
+        self.compare(ask, rows, high.map(|(row, sum)| (sum, first + row, tags[row as usize])));
     }
 
     /// What a scan of a block leaves: the rows that lie aside, and those asked for by name.
@@ -147,7 +160,7 @@ impl Progress {
         let first = slot(rows, Place { block: at, row: 0 });
         let members = (first..).zip(rows.blocks()[at].tags()).map(|(slot, tag)| Member { slot, tag: *tag });
         let admits = &self.admits;
-        let few: Vec<Member> = members.filter(|member| admits.ordinary(member.tag).is_some()).collect();
+        let few: Vec<Member> = members.filter(|member| admits.is_ordinary(member.tag)).collect();
         self.gather(ask, rows, &few);
         self.rest(ask, rows, at);
     }
@@ -191,20 +204,20 @@ impl Progress {
         let mut sums = std::mem::take(&mut self.sums);
         sums.clear();
         kernel::gather(rows.isa, members.len(), code, &ask.probe, &mut sums);
-        self.take(ask, rows, members.iter().zip(&sums).map(|(m, sum)| (*sum, m.slot, m.tag)));
+        let all = members.iter().zip(&sums).map(|(m, sum)| (*sum, m.slot, m.tag));
+        for (sum, _, tag) in all.clone() {
+            self.tally.put(tag.group(), ask.ruler.band(sum));
+        }
+        self.compare(ask, rows, all);
         self.sums = sums;
     }
 
-    /// Ordinary rows: counts each in its band, and compares those exactly that may be among the best.
-    fn take(&mut self, ask: &Ask<'_>, rows: &Rows, seen: impl Iterator<Item = (i32, u32, Tag)>) {
+    /// Ordinary rows that were counted: compares those exactly that may be among the best.
+    fn compare(&mut self, ask: &Ask<'_>, rows: &Rows, seen: impl Iterator<Item = (i32, u32, Tag)>) {
         let mut candidates = std::mem::take(&mut self.candidates);
         candidates.clear();
         for (sum, slot, tag) in seen {
-            if self.admits.ordinary(tag).is_none() {
-                continue;
-            }
-            self.tally.put(tag.group(), ask.ruler.band(sum));
-            if sum >= self.floor_sum && !ask.is_named(slot) {
+            if sum >= self.floor_sum && self.admits.is_ordinary(tag) && !ask.is_named(slot) {
                 candidates.push((sum, slot, tag));
             }
         }
@@ -215,6 +228,10 @@ impl Progress {
             candidates.retain(|(sum, ..)| *sum >= least);
         }
         candidates.sort_unstable_by(|a, b| b.0.cmp(&a.0));
+        for (_, slot, _) in candidates.iter().take(FETCHED) {
+            let place = rows.place(*slot);
+            kernel::fetch(rows.isa, rows.blocks()[place.block].numbers(place.row).as_flattened());
+        }
         for four in candidates.chunks(4) {
             if four[0].0 < self.floor_sum {
                 break;
@@ -326,8 +343,12 @@ impl Admits {
         self.status.is_none_or(|wanted| wanted == status) && self.group(tag.group() as usize)
     }
 
-    /// The status of an ordinary row that is admitted.
     #[inline]
+    fn is_ordinary(&self, tag: Tag) -> bool {
+        tag.is_among(self.states) && self.group(tag.group() as usize)
+    }
+
+    /// The status of an ordinary row that is admitted.
     fn ordinary(&self, tag: Tag) -> Option<Status> {
         match tag.state() {
             State::Empty | State::Aside => None,

@@ -63,10 +63,27 @@ impl Tag {
         Self(state << Self::GROUP_BITS | group)
     }
 
+    #[inline]
     pub(crate) fn group(self) -> u32 {
         u32::from(self.0) & ((1 << Self::GROUP_BITS) - 1)
     }
 
+    /// Whether the state is one of `wanted`, a bit for each as [`Tag::bits`] makes them.
+    #[inline]
+    pub(crate) fn is_among(self, wanted: u8) -> bool {
+        wanted >> (self.0 >> Self::GROUP_BITS) & 1 == 1
+    }
+
+    /// Ordinary rows of this status, or of any.
+    pub(crate) fn bits(status: Option<Status>) -> u8 {
+        match status {
+            None => 0b110,
+            Some(Status::Live) => 0b010,
+            Some(Status::Paused) => 0b100,
+        }
+    }
+
+    #[inline]
     pub(crate) fn state(self) -> State {
         match self.0 >> Self::GROUP_BITS {
             0 => State::Empty,

@@ -1,6 +1,7 @@
 //! The kernels of `x86_64`: VNNI of AVX-512, and AVX2 by the compiler's own vectors.
 
 use std::arch::x86_64::{
+    _MM_HINT_T0, _mm_prefetch,
     __m128i, __m256i, __m512i, _mm_add_epi32, _mm_set1_epi32, _mm_setzero_si128, _mm256_add_epi32,
     _mm256_castsi128_si256, _mm256_castsi256_si128, _mm256_extracti128_si256, _mm256_hadd_epi32,
     _mm256_inserti128_si256, _mm512_add_epi32, _mm512_castsi256_si512, _mm512_castsi512_si256,
@@ -11,6 +12,9 @@ use std::arch::x86_64::{
 
 use super::{Above, HALF, LINE, Panel, TILE, scan_plain, sum};
 use crate::code::Probe;
+
+/// How many rows ahead scattered rows are fetched.
+const AHEAD: usize = 16;
 
 #[target_feature(enable = "avx2")]
 pub(super) fn scan_avx2(codes: &[u8], probe: &Probe, least: i32, out: &mut Above) {
@@ -78,6 +82,9 @@ pub(super) fn gather<'a>(
     let (p, _) = probe.codes.as_chunks::<LINE>();
     let bias = _mm_set1_epi32(probe.bias);
     for at in (0..count).step_by(4) {
+        for next in (at + AHEAD..count).take(4) {
+            row(next).as_chunks::<LINE>().0.iter().for_each(|line| fetch(line));
+        }
         // The last ones are computed again where fewer than four are left.
         let four = [at, at + 1, at + 2, at + 3].map(|n| row(n.min(count - 1)).as_chunks::<LINE>().0);
         let sums = unpack4(_mm_add_epi32(four_sums(four, p), bias));
@@ -181,6 +188,13 @@ fn turn(rows: &[u8], lines: usize, mut put: impl FnMut(usize, __m512i)) {
             put(line * TILE + 12 + c, _mm512_shuffle_i32x4::<0xdd>(odd_low, odd_high));
         }
     }
+}
+
+/// Rows that lie anywhere have to be fetched ahead: nothing tells the processor where the next one is.
+#[inline]
+pub(super) fn fetch(line: &[u8]) {
+    // SAFETY: a hint; nothing is read.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
 }
 
 #[inline]

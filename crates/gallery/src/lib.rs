@@ -60,8 +60,6 @@ pub const GROUPS_MAX: usize = 10_000;
 /// Most enrolment pictures a template may be a mean of.
 pub const PICTURES_MAX: u32 = 64;
 
-const _: () = assert!(ROWS_MAX <= u32::MAX as usize, "rows are numbered with 32 bits");
-
 /// Whether a payer may pay with his face at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use types::Score;
 
+use crate::block::Tag;
+use crate::kernel::Above;
 use crate::rows::{Group, Rows};
 use crate::{Status, Unlisted};
 
@@ -23,41 +25,41 @@ pub(crate) struct Band(u8);
 
 impl Band {
     /// The band of a row that scored no more than `upper`.
-    pub(crate) fn of(upper: f64) -> Self {
-        Self::of_widths(((upper - BAND_FROM) / BAND_WIDTH) as f32)
-    }
-
-    /// The same, of a score in band widths above `BAND_FROM`.
-    #[inline]
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the bands first")]
-    fn of_widths(above: f32) -> Self {
-        if above > 0.0 { Self((above as u8).saturating_add(1).min(BANDS as u8 - 1)) } else { Self(0) }
+    pub(crate) fn of(upper: f64) -> Self {
+        let above = ((upper - BAND_FROM) / BAND_WIDTH).floor() + 1.0;
+        Self(above.clamp(0.0, (BANDS - 1) as f64) as u8)
     }
 
     /// None in the band scored more.
     fn upper_end(self) -> f64 {
-        // One part in 1e6 more, because bands are told apart in `f32`.
+        // Somewhat more, for what is rounded when bands are told apart.
         BAND_FROM + BAND_WIDTH * f64::from(self.0) + 1e-6
     }
 }
 
-/// Bands of sums of integers: `widths * sum + from` in band widths above `BAND_FROM`.
+/// Tells the bands of sums of integers apart, in integers: millions of them are asked for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ruler {
-    widths: f32,
-    from: f32,
+    /// Band widths for each unit of the sum, times 2^32, rounded up.
+    widths: i64,
+    /// Band widths from `BAND_FROM` to a sum of nothing, times 2^32, rounded up.
+    from: i64,
 }
 
 impl Ruler {
     /// For sums that mean `unit * sum`, with scores at most `bound` more.
-    #[expect(clippy::cast_possible_truncation, reason = "`upper_end` leaves room for the rounding")]
+    #[expect(clippy::cast_possible_truncation, reason = "a unit is far less than a band, and a bound less than 100")]
     pub(crate) fn new(unit: f64, bound: f64) -> Self {
-        Self { widths: (unit / BAND_WIDTH) as f32, from: ((bound - BAND_FROM) / BAND_WIDTH) as f32 }
+        let fixed = |widths: f64| (widths * 4_294_967_296.0).ceil() as i64;
+        Self { widths: fixed(unit / BAND_WIDTH), from: fixed((bound - BAND_FROM) / BAND_WIDTH) }
     }
 
     #[inline]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the bands first")]
     pub(crate) fn band(&self, sum: i32) -> Band {
-        Band::of_widths(sum as f32 * self.widths + self.from)
+        let above = (i64::from(sum) * self.widths + self.from) >> 32;
+        Band((above + 1).clamp(0, BANDS as i64 - 1) as u8)
     }
 }
 
@@ -110,6 +112,17 @@ impl Tally {
         self.bands[group as usize][usize::from(band.0)] += 1;
     }
 
+    /// All ordinary rows of these states that a scan found. This is the inner loop of what a search does besides scanning.
+    pub(crate) fn put_all(&mut self, found: &Above, tags: &[Tag], states: u8, ruler: &Ruler) {
+        let bands = self.bands.as_flattened_mut();
+        for (row, sum) in found.iter() {
+            let tag = tags[row as usize];
+            if tag.is_among(states) {
+                bands[tag.group() as usize * BANDS + usize::from(ruler.band(sum).0)] += 1;
+            }
+        }
+    }
+
     /// Somebody's band is known better.
     pub(crate) fn shift(&mut self, group: u32, from: Band, to: Band) {
         self.take(group, from);
@@ -135,12 +148,13 @@ impl Tally {
 
     /// By region.
     pub(crate) fn by_region(&self, rows: &Rows) -> Vec<(Arc<str>, u64)> {
+        // Groups of one region share its name, and stand side by side.
         let mut regions: Vec<(Arc<str>, u64)> = Vec::new();
         for (group, Group { region, pictures: _ }) in rows.ordered() {
             let people = self.searched.get(group as usize).copied().unwrap_or(0);
             match regions.last_mut() {
                 _ if people == 0 => {}
-                Some((last, so_far)) if last == region => *so_far += people,
+                Some((last, so_far)) if Arc::ptr_eq(last, region) => *so_far += people,
                 Some(_) | None => regions.push((Arc::clone(region), people)),
             }
         }
@@ -155,11 +169,17 @@ impl Tally {
             let Some(bands) = self.bands.get(at).filter(|_| self.searched[at] > self.listed[at]) else { continue };
             let counted: u64 = bands[1..].iter().copied().map(u64::from).sum();
             let first = self.searched[at].checked_sub(self.listed[at] + counted);
-            let first = first.expect("nobody is counted twice");
-            let people = std::iter::once(first).chain(bands[1..].iter().copied().map(u64::from));
-            for (band, people) in (0..).map(Band).zip(people).filter(|(_, people)| *people > 0) {
+            let mut push = |band: Band, people: u64| {
                 let best_score = Score::new(band.upper_end().min(best));
                 all.push(Unlisted { region: Arc::clone(region), pictures: *pictures, best_score, people });
+            };
+            match first.expect("nobody is counted twice") {
+                0 => {}
+                people => push(Band(0), people),
+            }
+            if counted > 0 {
+                let others = (1..).map(Band).zip(&bands[1..]).filter(|(_, people)| **people > 0);
+                others.for_each(|(band, people)| push(band, u64::from(*people)));
             }
         }
         all

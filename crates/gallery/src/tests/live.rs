@@ -122,7 +122,8 @@ fn memory_is_wiped() {
         gallery.insert(entry(number + 1_000), &template(number + 1_000)).unwrap();
     }
     let mut rows = gallery.write().unwrap();
-    assert_eq!(rows.blocks().len(), 3);
-    assert!(rows.blocks_mut().iter_mut().all(|block| block.is_blank_after_wiping()));
+    let mut used: Vec<_> = rows.blocks_mut().iter_mut().filter(|block| block.scanned() > 0).collect();
+    assert!(used.len() >= 3);
+    assert!(used.iter_mut().all(|block| block.is_blank_after_wiping()));
     assert_eq!(rows.shape.dimension, DIMENSION);
 }
