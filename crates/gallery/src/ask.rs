@@ -4,7 +4,7 @@
 //! then: which band, whether it is among the best, and if it could be, its exact score. Nothing has to be looked up again
 //! after the lock was let go.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
 
 use types::{PayerId, Score};
@@ -227,7 +227,7 @@ impl Progress {
             let least = ask.probe.least_sum(ask.probe.score(last) - ask.probe.ordinary());
             candidates.retain(|(sum, ..)| *sum >= least);
         }
-        candidates.sort_unstable_by(|a, b| b.0.cmp(&a.0));
+        candidates.sort_unstable_by_key(|candidate| Reverse(candidate.0));
         for (_, slot, _) in candidates.iter().take(FETCHED) {
             let place = rows.place(*slot);
             kernel::fetch(rows.isa, rows.blocks()[place.block].numbers(place.row).as_flattened());

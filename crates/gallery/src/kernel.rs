@@ -138,13 +138,18 @@ pub(crate) fn fetch(isa: Isa, bytes: &[u8]) {
 pub(crate) struct Panel<'a> {
     probes: Vec<&'a Probe>,
     /// Four bytes of each of eight probes, the next four bytes of each, and so on; then the next eight probes.
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        expect(dead_code, reason = "only vectors of bytes need them turned")
+    )]
     words: zeroize::Zeroizing<Vec<i32>>,
 }
 
 impl<'a> Panel<'a> {
     pub(crate) fn new(probes: Vec<&'a Probe>) -> Self {
         let stride = probes.first().map_or(0, |probe| probe.codes.len());
-        let mut words = zeroize::Zeroizing::new(vec![0_i32; probes.len().next_multiple_of(HALF) * stride / 4]);
+        let mut words =
+            zeroize::Zeroizing::new(vec![0_i32; probes.len().next_multiple_of(HALF) * stride / 4]);
         for (at, probe) in probes.iter().enumerate() {
             let (chunk, lane) = (at / HALF * HALF * stride / 4, at % HALF);
             for (k, four) in probe.codes.as_chunks::<4>().0.iter().enumerate() {

@@ -1,20 +1,20 @@
 //! The kernels of `x86_64`: VNNI of AVX-512, and AVX2 by the compiler's own vectors.
 
 use std::arch::x86_64::{
-    _MM_HINT_T0, _mm_prefetch,
-    __m128i, __m256i, __m512i, _mm_add_epi32, _mm_set1_epi32, _mm_setzero_si128, _mm256_add_epi32,
-    _mm256_castsi128_si256, _mm256_castsi256_si128, _mm256_extracti128_si256, _mm256_hadd_epi32,
-    _mm256_inserti128_si256, _mm512_add_epi32, _mm512_castsi256_si512, _mm512_castsi512_si256,
-    _mm512_cmpge_epi32_mask, _mm512_dpbusd_epi32, _mm512_extracti64x4_epi64, _mm512_inserti64x4,
-    _mm512_loadu_si512, _mm512_maskz_compress_epi32, _mm512_set_epi32, _mm512_set1_epi32, _mm512_setzero_si512, _mm512_shuffle_i32x4, _mm512_unpackhi_epi32,
-    _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
+    __m128i, __m256i, __m512i, _MM_HINT_T0, _mm_add_epi32, _mm_prefetch, _mm_set1_epi32, _mm_setzero_si128,
+    _mm256_add_epi32, _mm256_castsi128_si256, _mm256_castsi256_si128, _mm256_extracti128_si256,
+    _mm256_hadd_epi32, _mm256_inserti128_si256, _mm512_add_epi32, _mm512_castsi256_si512,
+    _mm512_castsi512_si256, _mm512_cmpge_epi32_mask, _mm512_dpbusd_epi32, _mm512_extracti64x4_epi64,
+    _mm512_inserti64x4, _mm512_loadu_si512, _mm512_maskz_compress_epi32, _mm512_set_epi32, _mm512_set1_epi32,
+    _mm512_setzero_si512, _mm512_shuffle_i32x4, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64,
+    _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 
 use super::{Above, HALF, LINE, Panel, TILE, scan_plain, sum};
 use crate::code::Probe;
 
 /// How many rows ahead scattered rows are fetched.
-const AHEAD: usize = 16;
+const AHEAD: usize = 32;
 
 #[target_feature(enable = "avx2")]
 pub(super) fn scan_avx2(codes: &[u8], probe: &Probe, least: i32, out: &mut Above) {
@@ -73,12 +73,7 @@ fn keep(out: &mut Above, tile: u32, sums: __m512i, least: __m512i) {
 }
 
 #[target_feature(enable = "avx512f,avx512vl,avx512vnni")]
-pub(super) fn gather<'a>(
-    count: usize,
-    row: impl Fn(usize) -> &'a [u8],
-    probe: &Probe,
-    out: &mut Vec<i32>,
-) {
+pub(super) fn gather<'a>(count: usize, row: impl Fn(usize) -> &'a [u8], probe: &Probe, out: &mut Vec<i32>) {
     let (p, _) = probe.codes.as_chunks::<LINE>();
     let bias = _mm_set1_epi32(probe.bias);
     for at in (0..count).step_by(4) {

@@ -21,7 +21,10 @@
 mod ask;
 mod block;
 mod code;
-#[expect(unsafe_code, reason = "vector instructions; the module says what it relies on")]
+#[cfg_attr(
+    target_arch = "x86_64",
+    expect(unsafe_code, reason = "vector instructions; the module says what it relies on")
+)]
 mod kernel;
 mod memory;
 mod rows;
@@ -32,10 +35,10 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, io};
 use std::num::NonZeroUsize;
 use std::slice;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::{fmt, io};
 
 use types::{LastFour, PayerId, Score, Template};
 

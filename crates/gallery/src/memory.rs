@@ -5,7 +5,9 @@
 
 use std::io;
 
-use memmap2::{Advice, MmapMut, MmapOptions};
+#[cfg(target_os = "linux")]
+use memmap2::Advice;
+use memmap2::{MmapMut, MmapOptions};
 
 /// The size of a huge page on all machines we know.
 pub(crate) const HUGE_PAGE: usize = 2 << 20;

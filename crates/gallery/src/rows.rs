@@ -28,6 +28,7 @@ const SPARE_MAX: usize = 4 * STRETCH_MAX;
 /// How many endings four digits have.
 const ENDINGS: usize = 10_000;
 
+const _: () = assert!(SHARDS == 1 << (64 - 54), "a shard is what is left of 64 bits");
 const _: () = assert!(ROWS_MAX < u32::MAX as usize / 2, "slots are numbered with 32 bits, unused ones too");
 const _: () = assert!(GROUPS_MAX < 1 << 14, "a tag has 14 bits for the group");
 
@@ -143,7 +144,8 @@ impl Rows {
     /// Memory that rows and indexes take. A table is at least half full, and a byte more a place.
     pub(crate) fn bytes(&self) -> u64 {
         let blocks: usize = self.blocks.iter().map(Block::bytes).sum();
-        let tables: usize = self.by_payer.iter().map(|t| t.capacity() * 8 / 7 * (size_of::<(PayerId, u32)>() + 1)).sum();
+        let tables: usize =
+            self.by_payer.iter().map(|t| t.capacity() * 8 / 7 * (size_of::<(PayerId, u32)>() + 1)).sum();
         let buckets: usize = self.by_last_four.iter().map(|b| b.capacity() * size_of::<Member>()).sum();
         (blocks + tables + buckets) as u64
     }
@@ -218,7 +220,9 @@ impl Rows {
             return slot;
         }
         let stretch = self.by_last_four[ending].len() / STRETCH_FOR;
-        if stretch < 2 && let Some(slot) = self.free.pop() {
+        if stretch < 2
+            && let Some(slot) = self.free.pop()
+        {
             return slot;
         }
         let slot = |at: usize| u32::try_from(at).expect("all slots fit 32 bits");
@@ -242,7 +246,8 @@ impl Rows {
             (&known.region, known.pictures) < (&group.region, group.pictures)
         };
         let at = self.ordered.partition_point(before);
-        let beside = [at.checked_sub(1), Some(at)].into_iter().flatten().filter_map(|at| self.ordered.get(at));
+        let beside =
+            [at.checked_sub(1), Some(at)].into_iter().flatten().filter_map(|at| self.ordered.get(at));
         let same = beside.map(|g| &self.groups[*g as usize].region).find(|region| **region == group.region);
         let region = Arc::clone(same.unwrap_or(&group.region));
         let group = Group { region, pictures: group.pictures };
@@ -263,6 +268,7 @@ impl Rows {
 }
 
 /// Ids are made of time and randomness; all of it is mixed, so that no sequence of ids fills one table.
+#[expect(clippy::cast_possible_truncation, reason = "both halves were put together first")]
 fn shard(payer: PayerId) -> usize {
     let bits = payer.to_bits();
     let mixed = (bits ^ (bits >> 64)) as u64;
@@ -295,7 +301,8 @@ impl Rows {
         assert!(self.by_last_four.iter().all(|bucket| bucket.is_sorted_by_key(|m| m.slot)));
         let spare: usize = self.spare.iter().map(Vec::len).sum();
         assert_eq!(self.free.len() + spare + seen, self.next);
-        let regions: std::collections::BTreeSet<*const u8> = self.groups.iter().map(|g| g.region.as_ptr()).collect();
+        let regions: std::collections::BTreeSet<*const u8> =
+            self.groups.iter().map(|g| g.region.as_ptr()).collect();
         let names: std::collections::BTreeSet<&str> = self.groups.iter().map(|g| &*g.region).collect();
         assert_eq!(regions.len(), names.len());
         assert!(self.ordered().map(|(_, g)| (&g.region, g.pictures)).is_sorted());

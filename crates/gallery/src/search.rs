@@ -45,11 +45,7 @@ pub(crate) fn bucket(
     Ok(progress.finish(&ask, &rows).expect("nobody moves while the lock is held"))
 }
 
-fn pass(
-    lock: &RwLock<Rows>,
-    batch: &[Query<'_>],
-    hold: Hold,
-) -> Result<Vec<Option<Search>>, GalleryError> {
+fn pass(lock: &RwLock<Rows>, batch: &[Query<'_>], hold: Hold) -> Result<Vec<Option<Search>>, GalleryError> {
     let mut rows = lock.read().map_err(poisoned)?;
     let asks: Vec<Ask<'_>> = batch.iter().map(|query| Ask::new(&rows, query)).collect();
     let mut all: Vec<Progress> = batch.iter().map(Progress::new).collect();

@@ -245,7 +245,7 @@ impl<R: Read> Hashed<R> {
     fn entry(&mut self) -> Result<Entry, SnapshotError> {
         let payer = PayerId::from_bits(u128::from_le_bytes(self.take()?));
         let digits = u16::from_le_bytes(self.take()?);
-        let last_four = format!("{digits:04}").parse().map_err(|_| damaged("digits that are none"))?;
+        let last_four = format!("{digits:04}").parse().map_err(|_none| damaged("digits that are none"))?;
         let [status, pictures] = self.take()?;
         let status = match status {
             0 => Status::Live,
@@ -262,7 +262,7 @@ impl<R: Read> Hashed<R> {
         }
         let mut region = vec![0; length];
         self.fill(&mut region)?;
-        let region = String::from_utf8(region).map_err(|_| damaged("a region that is no text"))?.into();
+        let region = String::from_utf8(region).map_err(|_none| damaged("a region that is no text"))?.into();
         Ok(Entry { payer, pictures, last_four, status, region })
     }
 

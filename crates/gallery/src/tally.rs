@@ -18,6 +18,9 @@ const BAND_WIDTH: f64 = 0.02;
 pub(crate) const BAND_FROM: f64 = 0.2;
 /// The first band, and enough to reach beyond 1.
 const BANDS: usize = 42;
+const LAST_BAND: i64 = 41;
+
+const _: () = assert!(LAST_BAND.unsigned_abs() + 1 == BANDS as u64, "the last of the bands");
 
 /// A band's number. 0 is the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,17 +52,20 @@ pub(crate) struct Ruler {
 
 impl Ruler {
     /// For sums that mean `unit * sum`, with scores at most `bound` more.
-    #[expect(clippy::cast_possible_truncation, reason = "a unit is far less than a band, and a bound less than 100")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a unit is far less than a band, and a bound less than 100"
+    )]
     pub(crate) fn new(unit: f64, bound: f64) -> Self {
         let fixed = |widths: f64| (widths * 4_294_967_296.0).ceil() as i64;
         Self { widths: fixed(unit / BAND_WIDTH), from: fixed((bound - BAND_FROM) / BAND_WIDTH) }
     }
 
     #[inline]
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the bands first")]
+    #[expect(clippy::cast_sign_loss, reason = "clamped to the bands first")]
     pub(crate) fn band(&self, sum: i32) -> Band {
         let above = (i64::from(sum) * self.widths + self.from) >> 32;
-        Band((above + 1).clamp(0, BANDS as i64 - 1) as u8)
+        Band((above + 1).clamp(0, LAST_BAND) as u8)
     }
 }
 
@@ -166,7 +172,9 @@ impl Tally {
         let mut all = Vec::new();
         for (group, Group { region, pictures }) in rows.ordered() {
             let at = group as usize;
-            let Some(bands) = self.bands.get(at).filter(|_| self.searched[at] > self.listed[at]) else { continue };
+            let Some(bands) = self.bands.get(at).filter(|_| self.searched[at] > self.listed[at]) else {
+                continue;
+            };
             let counted: u64 = bands[1..].iter().copied().map(u64::from).sum();
             let first = self.searched[at].checked_sub(self.listed[at] + counted);
             let mut push = |band: Band, people: u64| {

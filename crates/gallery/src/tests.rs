@@ -8,7 +8,9 @@ use types::{LastFour, PayerId, Score, Template};
 
 use crate::block::Shape;
 use crate::kernel::Isa;
-use crate::{CANDIDATES_MAX, Entry, Filter, Gallery, GalleryError, Hit, NAMED_MAX, Pages, Query, Search, Status};
+use crate::{
+    CANDIDATES_MAX, Entry, Filter, Gallery, GalleryError, Hit, NAMED_MAX, Pages, Query, Search, Status,
+};
 
 mod live;
 mod scan;
@@ -54,7 +56,8 @@ struct Reference(BTreeMap<PayerId, (Entry, Template)>);
 impl Reference {
     fn ranked(&self, probe: &Template, filter: Filter<'_>) -> Vec<Hit> {
         let admits = |e: &Entry| {
-            filter.last_four.is_none_or(|d| d == e.last_four) && filter.status.is_none_or(|s| s == e.status)
+            filter.last_four.is_none_or(|d| d == e.last_four)
+                && filter.status.is_none_or(|s| s == e.status)
                 && filter.region.is_none_or(|r| *e.region == *r)
         };
         let mut all: Vec<Hit> = self

@@ -11,16 +11,15 @@ use crate::{Filter, Query};
 /// Directions of all kinds: smooth, with few large numbers, with one alone, and near one another.
 fn direction(dimension: usize) -> impl Strategy<Value = Template> {
     let smooth = proptest::collection::vec(-1.0_f32..1.0, dimension);
-    let spiky = (0..dimension, proptest::collection::vec(-1e-3_f32..1e-3, dimension))
-        .prop_map(|(at, mut values)| {
+    let spiky =
+        (0..dimension, proptest::collection::vec(-1e-3_f32..1e-3, dimension)).prop_map(|(at, mut values)| {
             values[at] += 1.0;
             values
         });
     let few = proptest::collection::vec(prop_oneof![9 => Just(0.0_f32), 1 => -1.0_f32..1.0], dimension);
     let tiny = proptest::collection::vec(prop_oneof![Just(1e-30_f32), Just(0.5), Just(-0.5)], dimension);
-    prop_oneof![4 => smooth, 2 => spiky, 1 => few, 1 => tiny].prop_filter_map("has no direction", |values| {
-        Template::normalised(values).ok()
-    })
+    prop_oneof![4 => smooth, 2 => spiky, 1 => few, 1 => tiny]
+        .prop_filter_map("has no direction", |values| Template::normalised(values).ok())
 }
 
 fn pair() -> impl Strategy<Value = (Template, Template)> {

@@ -9,8 +9,7 @@ use types::PayerId;
 use super::{DIMENSION, Reference, Step, apply, empty, entry, template};
 use crate::{Entry, Filter, Gallery, GalleryError, Query, SnapshotError, SnapshotModel, Status};
 
-const OF: SnapshotModel =
-    SnapshotModel { dimension: NonZeroUsize::new(DIMENSION).unwrap(), model: [7; 32] };
+const OF: SnapshotModel = SnapshotModel { dimension: NonZeroUsize::new(DIMENSION).unwrap(), model: [7; 32] };
 
 fn filled(people: u64) -> (Gallery, Reference) {
     let (gallery, mut reference) = (empty(), Reference::default());

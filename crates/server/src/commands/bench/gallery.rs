@@ -99,10 +99,8 @@ impl Gallery {
         let stand = Stand::new(folder, rows)?;
         let build = stand.build.as_secs_f64();
         let each = stand.huge.bytes()? as f64 / rows as f64;
-        let mut ways = vec![
-            Measured::new("Surety", each, build),
-            Measured::new("Surety, small pages", each, build),
-        ];
+        let mut ways =
+            vec![Measured::new("Surety", each, build), Measured::new("Surety, small pages", each, build)];
         let mut python = match &self.python {
             None => None,
             Some(program) => {
@@ -273,7 +271,8 @@ impl Stand {
     fn best(&self) -> Result<Vec<f64>> {
         let batch: Vec<Query<'_>> = self.queries.iter().take(BATCH).map(query).collect();
         let found = self.huge.search_all(&batch)?;
-        let row = |search: &gallery::Search| search.hits.first().map_or(f64::NAN, |hit| hit.payer.to_bits() as f64);
+        let row =
+            |search: &gallery::Search| search.hits.first().map_or(f64::NAN, |hit| hit.payer.to_bits() as f64);
         Ok(found.iter().map(row).collect())
     }
 }
@@ -314,6 +313,7 @@ fn milliseconds(since: Instant) -> f64 {
 fn free_memory() -> Result<u64> {
     let info = fs::read_to_string("/proc/meminfo").context("asking how much memory is free")?;
     let line = info.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
-    let kib: u64 = line.and_then(|line| line.trim().strip_suffix(" kB")).context("no MemAvailable")?.parse()?;
+    let kib: u64 =
+        line.and_then(|line| line.trim().strip_suffix(" kB")).context("no MemAvailable")?.parse()?;
     Ok(kib * 1_024)
 }
