@@ -29,7 +29,7 @@ pub(crate) const NORM_SLACK: f64 = 1e-7;
 /// Most numbers in a template. A sum of so many products of bytes fits 32 bits.
 pub(crate) const DIMENSION_MAX: usize = 16_384;
 /// What 127 steps reach, in standard deviations of a number of a random unit vector. Measured on faces: at 4.5 one row in
-/// a thousand is cut off; at 4 one in a hundred, and far; at 5 every row loses a tenth more.
+/// a thousand is cut off; at 4 several, and further; at 5 every row loses a tenth more.
 const REACH: f64 = 4.5;
 /// How much more than what uniform rounding loses an ordinary row may lose. 999 in 1,000 faces do.
 const ORDINARY: f64 = 1.125;

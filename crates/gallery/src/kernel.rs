@@ -5,7 +5,7 @@
 //! processor, so that having one is the proof. All kernels give the same integers; the tests hold that.
 //!
 //! No software prefetch in scans: it was measured to cost a third of their speed. Only rows that lie anywhere are fetched
-//! ahead, which halves the time of a bucket.
+//! ahead, which nearly halved what that takes.
 
 use crate::code::Probe;
 
@@ -205,5 +205,4 @@ fn scan_plain(codes: &[u8], probe: &Probe, least: i32, out: &mut Above) {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[path = "kernel_x86.rs"]
 mod x86;

@@ -12,8 +12,7 @@
 //! - *Fast in bytes, decided in `f64`.* The scan reads one byte a number. How far that can be from the exact score is
 //!   a theorem (`code.rs`), and whoever could be among the best by it is compared again in `f64`. Where the bound
 //!   tells nobody apart, that is everybody: slower, the same answer. Ties go to the smaller payer id.
-//! - *A search lets go between two blocks.* A change waits for one block at most, some hundred microseconds, and a search
-//!   for one change. Rows never move, so each row is seen once, as it was when its block was read: whoever was removed
+//! - *A search lets go between two blocks.* A change waits for one block of a scan or of a batch, and a search for one change. Rows never move, so each row is seen once, as it was when its block was read: whoever was removed
 //!   before a search began is not in it, and whoever comes or goes while it runs is in it wholly or not at all.
 //! - *A poisoned gallery stays shut.* If a writer panicked, rows and index may disagree: every call then answers
 //!   [`GalleryError::Poisoned`] until the gallery is rebuilt, rather than naming the wrong payer.

@@ -296,7 +296,7 @@ fn entry(number: usize) -> Result<Entry> {
         payer: payer(number),
         pictures: u32::try_from(number / 31 % 3 + 2)?,
         last_four: format!("{:04}", number * 7_919 % 10_000).parse()?,
-        status: if number % 50 == 0 { Status::Paused } else { Status::Live },
+        status: if number.is_multiple_of(50) { Status::Paused } else { Status::Live },
         region: format!("region {:02}", number % 31).into(),
     })
 }
