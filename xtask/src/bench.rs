@@ -11,11 +11,14 @@ use crate::{models, postgres, prerequisites, server};
 const PYTHON_PACKAGES: [&str; 3] =
     ["onnxruntime==1.32.0", "numpy==2.4.6", "opencv-python-headless==5.0.0.93"];
 
+/// What searches are compared with.
+const SEARCH_PACKAGES: [&str; 3] = ["faiss-cpu==1.15.1", "usearch==2.26.6", "numpy==2.4.6"];
+
 /// `surety bench pay` beside a Python pipeline in a virtual environment under `var/`.
 pub(crate) fn pay(root: &Path, mirror: Option<&Path>) -> Result<()> {
     prerequisites::check()?;
     models::run(root, mirror)?;
-    let python = python(root)?;
+    let python = python(root, "bench-python", &PYTHON_PACKAGES)?;
     let surety = server::build(root)?;
     let mut command = Command::new(surety);
     command.current_dir(root).args(["bench", "pay", "--python"]).arg(python);
@@ -37,14 +40,27 @@ pub(crate) fn ledger(root: &Path, mirror: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-fn python(root: &Path) -> Result<PathBuf> {
-    let folder = root.join("var").join("bench-python");
+/// `surety bench gallery` beside FAISS and usearch in a virtual environment of their own.
+pub(crate) fn gallery(root: &Path) -> Result<()> {
+    prerequisites::check()?;
+    let python = python(root, "bench-gallery-python", &SEARCH_PACKAGES)?;
+    let surety = server::build(root)?;
+    let mut command = Command::new(surety);
+    command.current_dir(root).args(["bench", "gallery", "--python"]).arg(python);
+    let status = command.status().context("starting the measurement")?;
+    ensure!(status.success(), "the measurement ended with {status}");
+    Ok(())
+}
+
+/// A virtual environment under `var/` with these packages.
+fn python(root: &Path, name: &str, packages: &[&str]) -> Result<PathBuf> {
+    let folder = root.join("var").join(name);
     let python = folder.join("bin").join("python");
     if !python.exists() {
         run(Command::new("python3").args(["-m", "venv"]).arg(&folder), "apt-get install -y python3-venv")?;
     }
     let mut install = Command::new(&python);
-    install.args(["-m", "pip", "install", "--quiet"]).args(PYTHON_PACKAGES);
+    install.args(["-m", "pip", "install", "--quiet"]).args(packages);
     run(&mut install, "look at pip's words above")?;
     Ok(python)
 }

@@ -138,6 +138,8 @@ enum Measurement {
     Pay,
     /// Payments and transfers a second on SQLite and PostgreSQL, beside pgbench
     Ledger,
+    /// Search times, beside FAISS and usearch
+    Gallery,
 }
 
 #[derive(Args)]
@@ -180,6 +182,7 @@ fn run(task: &Task) -> Result<()> {
         }
         Task::Bench { what: Measurement::Pay, mirror } => bench::pay(&root, mirror.folder()),
         Task::Bench { what: Measurement::Ledger, mirror } => bench::ledger(&root, mirror.folder()),
+        Task::Bench { what: Measurement::Gallery, mirror: _ } => bench::gallery(&root),
         Task::Fuzz { target, seconds } => fuzz::run(&root, target.as_deref(), *seconds),
         Task::Schemathesis { more } => schemathesis::run(&root, more),
         Task::Tidy => tidy::run(&root),

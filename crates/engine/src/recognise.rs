@@ -335,7 +335,7 @@ impl Engine {
         probe: &Template,
         digits: LastFour,
     ) -> Result<Recognition, Error> {
-        let filter = Filter { last_four: Some(digits), status: Some(gallery::Status::Live) };
+        let filter = Filter { last_four: Some(digits), status: Some(gallery::Status::Live), region: None };
         let query = Query { probe, filter, top: 1, named: &[] };
         let search = self.gallery.search(&query).map_err(anyhow::Error::new)?;
         let best = search.hits.first().map(|hit| (hit.payer, hit.score));

@@ -6,7 +6,15 @@ use std::thread;
 use proptest::prelude::*;
 use types::{LastFour, PayerId, Score, Template};
 
-use crate::{CANDIDATES_MAX, Entry, Filter, Gallery, GalleryError, Hit, NAMED_MAX, Query, Search, Status};
+use crate::block::Shape;
+use crate::kernel::Isa;
+use crate::{
+    CANDIDATES_MAX, Entry, Filter, Gallery, GalleryError, Hit, NAMED_MAX, Pages, Query, Search, Status,
+};
+
+mod live;
+mod scan;
+mod snapshot;
 
 const DIMENSION: usize = 19;
 
@@ -32,8 +40,13 @@ fn entry(number: u64) -> Entry {
     }
 }
 
+/// With small blocks, so that few rows fill several.
 fn empty() -> Gallery {
-    Gallery::new(NonZeroUsize::new(DIMENSION).unwrap())
+    empty_of(DIMENSION, Isa::best())
+}
+
+fn empty_of(dimension: usize, isa: Isa) -> Gallery {
+    Gallery::of_shape(Shape { rows: 32, ..Shape::new(dimension, Pages::Huge) }, isa)
 }
 
 /// What a gallery should be: everybody in a map, compared with `Template::similarity`.
@@ -41,9 +54,11 @@ fn empty() -> Gallery {
 struct Reference(BTreeMap<PayerId, (Entry, Template)>);
 
 impl Reference {
-    fn ranked(&self, probe: &Template, filter: Filter) -> Vec<Hit> {
+    fn ranked(&self, probe: &Template, filter: Filter<'_>) -> Vec<Hit> {
         let admits = |e: &Entry| {
-            filter.last_four.is_none_or(|d| d == e.last_four) && filter.status.is_none_or(|s| s == e.status)
+            filter.last_four.is_none_or(|d| d == e.last_four)
+                && filter.status.is_none_or(|s| s == e.status)
+                && filter.region.is_none_or(|r| *e.region == *r)
         };
         let mut all: Vec<Hit> = self
             .0
@@ -162,8 +177,8 @@ proptest! {
         let probe = template(probe);
         let named: Vec<PayerId> = (0..60).step_by(7).chain([7, 999]).map(PayerId::from_bits).collect();
         for last_four in [None, Some(digits(four))] {
-            for status in [None, Some(Status::Live)] {
-                let filter = Filter { last_four, status };
+            for (status, region) in [(None, None), (Some(Status::Live), None), (None, Some("north"))] {
+                let filter = Filter { last_four, status, region };
                 reference.check(&gallery, &Query { probe: &probe, filter, top, named: &named });
             }
         }
@@ -191,7 +206,8 @@ fn near_ties_are_ranked_exactly() {
 /// Rows move when others are removed, blocks are added when they fill up.
 #[test]
 fn grows_over_blocks_and_shrinks_again() {
-    let (gallery, mut reference) = (empty(), Reference::default());
+    let gallery = Gallery::new(NonZeroUsize::new(DIMENSION).unwrap());
+    let mut reference = Reference::default();
     for number in 0..9_000 {
         apply(&gallery, &mut reference, &Step::Insert(number));
     }

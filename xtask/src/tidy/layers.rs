@@ -35,8 +35,14 @@ pub(crate) const TABLE: &[(&str, &[&str])] = &[
     ("pgserver", &[]),
     // Plays stories over HTTP, like any other client.
     ("scenario", &["types", "api", "signing"]),
-    // `store`, `face` and `identity` only to open them and hand them to the engine.
-    ("server", &["types", "api", "signing", "engine", "scenario", "store", "face", "identity", "pgserver"]),
+    // `store`, `face` and `identity` only to open them and hand them to the engine; `gallery` only to measure it.
+    (
+        "server",
+        &[
+            "types", "api", "signing", "engine", "scenario", "store", "face", "gallery", "identity",
+            "pgserver",
+        ],
+    ),
     // All that reads what comes from outside.
     ("fuzz", &["types", "face", "risk", "payments", "api", "signing"]),
     ("xtask", &[]),

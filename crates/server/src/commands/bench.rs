@@ -10,6 +10,7 @@ use types::StaffRole;
 use crate::clock;
 
 mod figures;
+mod gallery;
 mod ledger;
 mod pay;
 mod terminal;
@@ -21,6 +22,8 @@ pub(crate) enum Bench {
     Pay(pay::Pay),
     /// Payments and transfers a second on SQLite and PostgreSQL, beside the disk, a plain insert and pgbench.
     Ledger(ledger::Ledger),
+    /// Search times beside FAISS and usearch on the same vectors, and beside reading memory.
+    Gallery(gallery::Gallery),
 }
 
 /// Whoever holds the key of the first start, with the roles that opening shops and topping up take, for an hour.
@@ -41,6 +44,7 @@ impl Bench {
         match self {
             Self::Pay(pay) => pay.run(),
             Self::Ledger(ledger) => ledger.run(),
+            Self::Gallery(gallery) => gallery.run(),
         }
     }
 }
