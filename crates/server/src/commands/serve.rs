@@ -155,12 +155,18 @@ async fn stopped() {
     }
 }
 
-/// Logs to standard error what the directives ask for, and never what a statement's parameters are: the PostgreSQL
-/// driver would tell them below `info`, secrets and all.
+/// Libraries that log what they are given, and from which level on: the PostgreSQL driver a statement's parameters,
+/// the passkeys' one the bytes of credentials. What becomes of a request is said by ourselves.
+const TELL_TOO_MUCH: [(&str, LevelFilter); 2] =
+    [("tokio_postgres", LevelFilter::INFO), ("webauthn_rs", LevelFilter::OFF)];
+
+/// Logs to standard error what the directives ask for, but for what [`TELL_TOO_MUCH`] keeps quiet.
 fn log(directives: &str) -> Result<()> {
     let asked = EnvFilter::try_new(directives).context("reading --log")?;
     let tellable = filter_fn(|event| {
-        !event.target().starts_with("tokio_postgres") || *event.level() <= LevelFilter::INFO
+        TELL_TOO_MUCH
+            .iter()
+            .all(|(library, most)| !event.target().starts_with(library) || event.level() <= most)
     });
     // A log that cannot be written, on a full disk for one, must not stop payments: its complaint would panic.
     let lines = fmt::layer().json().with_writer(std::io::stderr).log_internal_errors(false);

@@ -260,6 +260,7 @@ fn wrong_queries(fixture: &Fixture, operation: &Operation) -> usize {
     }
     let nonsense: &[&str] = match name {
         "purpose" => &["curiosity"],
+        "frame" => &["x", "-1", "9", "0.5", "4294967296"],
         "state" => &["lost", "Dead", "dead%20"],
         "date" => &["2025-02-30", "yesterday", "0", "-9999-01-01", "-009999-01-01", "9999-12-31", "2025-1-2"],
         "out_trade_no" => &["nobody", "%F0%9F%8D%9C", "' OR 1=1 --"],
