@@ -15,7 +15,8 @@ fuzz_target!(|body: &[u8]| {
     bodies!(body:
         AcceptGuardian AcceptInvitation Capture CapturePayment ChangePassword ChangePhone ChangePin Closing
         ConfirmAnswer ConfirmEnrolment ConfirmInvitation Consent DeviceLocation FindingRequest FinishRecovery
-        Freeze Funding NewActivation NewBreakGlass NewEnrolment NewIdentity NewLogin NewMerchant NewMerchantKey
+        Freeze Funding NewActivation NewBreakGlass NewChallenge NewEnrolment NewIdentity NewLogin NewLoginChallenge
+        NewMerchant NewMerchantKey NewPasskey NewPasskeyLogin WithPin
         NewMerchantUser NewOrder NewOwner NewPayer NewPhoneCode NewRefund NewRelocation NewSession NewTerminal
         NewUser NewWard NotMe OidcCode OrderCodePayment PayerLogin Payout Reason RecoverAccount RecoverPin Recovery
         ReverseNumber RotateKey SetMerchantRole SetRoles StatementRequest StepUp Terms Unfreeze Webhook

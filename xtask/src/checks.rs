@@ -25,7 +25,8 @@ fn test_steps(steps: &mut Steps, root: &Path, mirror: Option<&Path>) -> Result<(
     steps.run("tests", advice, || cargo(root, &["test", "--workspace"], None))?;
     let again = "To see it again: SURETY_TEST_DATABASE=postgres cargo test -p server --test it";
     steps.run("tests on PostgreSQL", again, || {
-        cargo(root, &["test", "-p", "server", "--test", "it"], Some(("SURETY_TEST_DATABASE", "postgres")))
+        // Of the whole workspace, so that its dependencies have the features that they were built with.
+        cargo(root, &["test", "--workspace", "--test", "it"], Some(("SURETY_TEST_DATABASE", "postgres")))
     })?;
     let again = "To see it again: cargo xtask schemathesis --role <caller>";
     steps.run("schemathesis", again, || schemathesis::run(root, &[]))?;

@@ -13,7 +13,7 @@ use crate::tools::Tools;
 pub(crate) fn run(root: &Path, more: &[String]) -> Result<()> {
     let program = Tools::open(root)?.program("schemathesis");
     let mut command = Command::new("cargo");
-    command.args(["test", "--package", "server", "--test", "schemathesis", "--"]).arg(program).args(more);
+    command.args(["test", "--workspace", "--test", "schemathesis", "--"]).arg(program).args(more);
     let status = command.current_dir(root).status().context("starting cargo")?;
     ensure!(status.success(), "what Schemathesis found is above, with the request that shows it");
     Ok(())

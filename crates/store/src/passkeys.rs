@@ -160,6 +160,9 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// The database fails.
+    ///
+    /// # Panics
+    /// When it is blocked already, which the caller has looked at in this transaction.
     pub fn block_passkey(&self, id: PasskeyId, now: Timestamp) -> Result<()> {
         let sql = "UPDATE passkeys SET blocked_at = ?2 WHERE id = ?1 AND blocked_at IS NULL";
         self.execute_one(sql, &[text(id), now.into()])
@@ -216,7 +219,10 @@ impl Tx<'_> {
     /// Ends a challenge: it was answered.
     ///
     /// # Errors
-    /// The database fails, or it was answered before.
+    /// The database fails.
+    ///
+    /// # Panics
+    /// When it was answered before, which the caller has looked at in this transaction.
     pub fn use_ceremony(&self, id: CeremonyId, now: Timestamp) -> Result<()> {
         let sql = "UPDATE ceremonies SET used_at = ?2 WHERE id = ?1 AND used_at IS NULL";
         self.execute_one(sql, &[text(id), now.into()])

@@ -132,6 +132,8 @@ pub(crate) fn survive(kind: Kind, name: &str) {
         round.resolve(&server.access);
     }
     finish(&mut round, &server.access);
+    // Its log is read when it ends, and lies in the city's folder.
+    drop(server);
     let Counts { requests, lost, had_happened, unavailable: _ } = round.counts();
     println!(
         "{name}: survived {done} kills in {:.0} s; {requests} requests, {lost} answers lost, all resolved \

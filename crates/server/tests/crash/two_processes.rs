@@ -24,9 +24,10 @@ const TIMES_WITH_A_FACE: usize = 4;
 /// What a payer may spend in a day in the test of that limit.
 const DAY_MAX: i64 = 700_000;
 
+/// The servers end before the city: their logs lie in its folder.
 struct Town {
-    city: City,
     servers: [Server; 2],
+    city: City,
     starts: [Start; 2],
     made: u32,
 }
@@ -66,7 +67,7 @@ impl Town {
         let two = second(&one, city.folder.path());
         stranger(&one, city.folder.path());
         let servers = [one.start(), two.start()];
-        Self { city, servers, starts: [one, two], made: 0 }
+        Self { servers, city, starts: [one, two], made: 0 }
     }
 
     fn till(&self, number: usize) -> Till {

@@ -27,6 +27,6 @@ fn the_signature_is_the_specifications() {
     let signed = Signed::new(&endpoint, &delivery, Timestamp::from_second(1_614_265_330).unwrap()).unwrap();
     assert_eq!(signed.id, "dlv_00000000000000000000000000000001");
     assert_eq!(signed.timestamp, "1614265330");
-    assert_eq!(signed.body, r#"{"data":{"shop":"灯笼"},"type":"payment.captured"}"#.as_bytes());
-    assert_eq!(signed.signature, "v1,ikwHEfd4TeIYEtDxeZwllMv1kOKfV1WD7jvbV/F7Lc0=");
+    assert_eq!(signed.body, r#"{"type":"payment.captured","data":{"shop":"灯笼"}}"#.as_bytes());
+    assert_eq!(signed.signature, "v1,yh/uXxkkHUWDMFooIP5AdnaDMmfrBek5g93ZtIlAQCQ=");
 }
