@@ -123,7 +123,7 @@ pub struct LoginView {
 pub struct OpenLogin {
     /// Its public id.
     #[schema(value_type = String)]
-    pub session_id: KeyId,
+    pub key_id: KeyId,
     /// How the client shows it.
     pub carrier: Carrier,
     /// How it was proven.

@@ -54,6 +54,8 @@ pub struct Reply {
     pub status: u16,
     /// The media type without parameters; empty when there was none.
     pub media_type: String,
+    /// The `Allow` header, where there was one.
+    pub allow: Option<String>,
     /// The bytes.
     pub bytes: Vec<u8>,
     /// The bytes, as text.
@@ -100,6 +102,12 @@ impl Client {
     #[must_use]
     pub fn with_signature(&self, key: DeviceKey) -> Self {
         Self { shows: Shows::Signature(Box::new(key)), ..self.clone() }
+    }
+
+    /// The same client, showing nothing.
+    #[must_use]
+    pub fn anonymous(&self) -> Self {
+        Self { shows: Shows::Nothing, ..self.clone() }
     }
 
     /// The same credential, shown to the server at another address.
@@ -236,7 +244,9 @@ impl Client {
             let request = self.agent.configure_request(request).allow_non_standard_methods(true).build();
             self.agent.run(request)?
         } else {
-            self.agent.run(request.body(call.body).context("not a request")?)?
+            let request = request.body(call.body).context("not a request")?;
+            let request = self.agent.configure_request(request).allow_non_standard_methods(true).build();
+            self.agent.run(request)?
         };
         for cookie in response.headers().get_all("set-cookie") {
             let value = cookie.to_str().ok().and_then(|cookie| cookie.split(';').next()?.split_once('='));
@@ -244,10 +254,11 @@ impl Client {
         }
         let media_type = response.body().mime_type().unwrap_or_default().to_owned();
         let status = response.status().as_u16();
+        let allow = response.headers().get("allow").and_then(|allow| Some(allow.to_str().ok()?.to_owned()));
         let bytes = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec()?;
         let body = String::from_utf8_lossy(&bytes).into_owned();
         self.secrets.note_body(body.as_bytes());
-        Ok(Reply { status, media_type, bytes, body })
+        Ok(Reply { status, media_type, allow, bytes, body })
     }
 }
 

@@ -1,9 +1,9 @@
 //! The OpenAPI document, completed with what holds for every operation, so that no handler repeats it.
 
 use types::{
-    BreakGlassId, CaptureId, ChallengeId, ConfirmationId, ConsentId, DeliveryId, DisputeId, EnrolmentId,
-    KeyId, MerchantId, MessageId, OrderId, PayerId, PaymentId, RefundId, RelocationId, SessionId,
-    SettlementId, TerminalId, TombstoneId, TransferId, UserId,
+    BreakGlassId, CaptureId, CeremonyId, ChallengeId, ConfirmationId, ConsentId, DeliveryId, DisputeId,
+    EnrolmentId, KeyId, MerchantId, MessageId, OrderId, PasskeyId, PayerId, PaymentId, RefundId,
+    RelocationId, SessionId, SettlementId, TerminalId, TombstoneId, TransferId, UserId,
 };
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::schema::Schema;
@@ -14,9 +14,10 @@ const PROBLEM_TYPE: &str = "application/problem+json";
 const PROBLEM: &str = "#/components/schemas/Problem";
 
 /// What the names of our ids begin with, by the name of a field or parameter.
-const IDS: [(&str, &str); 22] = [
+const IDS: [(&str, &str); 24] = [
     ("break_glass_id", BreakGlassId::PREFIX),
     ("capture_id", CaptureId::PREFIX),
+    ("ceremony_id", CeremonyId::PREFIX),
     ("challenge_id", ChallengeId::PREFIX),
     ("confirmation_id", ConfirmationId::PREFIX),
     ("consent_id", ConsentId::PREFIX),
@@ -27,6 +28,7 @@ const IDS: [(&str, &str); 22] = [
     ("merchant_id", MerchantId::PREFIX),
     ("message_id", MessageId::PREFIX),
     ("order_id", OrderId::PREFIX),
+    ("passkey_id", PasskeyId::PREFIX),
     ("payer_id", PayerId::PREFIX),
     ("payment_id", PaymentId::PREFIX),
     ("refund_id", RefundId::PREFIX),

@@ -118,6 +118,8 @@ fn run(arguments: &Arguments, fixture: &Fixture, name: &str, client: &Client) ->
         .stdout(std::fs::File::create(&output).unwrap());
     if let Some(key) = client.key() {
         command.args(["--header", &format!("Authorization: Bearer {key}")]);
+    } else if client.signs() {
+        command.args(["--header", &format!("Authorization: {}", signer::SIGN)]);
     }
     let status =
         command.status().unwrap_or_else(|error| panic!("starting {}: {error}", arguments.program.display()));

@@ -70,7 +70,7 @@ pub(crate) fn open_login(row: CredentialRow, asks: KeyId) -> api::OpenLogin {
         CredentialKind::Bearer | CredentialKind::Signature => api::Carrier::Bearer,
     };
     api::OpenLogin {
-        session_id: row.id,
+        key_id: row.id,
         carrier,
         method: row.label,
         current: row.id == asks,
