@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use store::{AccessRow, DecisionRow, EvidenceRow, Tx};
+use store::{AccessRow, DecisionRow, EvidenceRow, SessionRow, Tx};
 use types::{DisputeId, EventId, PayerId, SessionId, StaffRole};
 
 use crate::callers::{OwnDevice, StaffCaller, duty};
@@ -87,9 +87,7 @@ impl Engine {
         self.store.write(|tx| {
             let row = tx.session(id)?.ok_or(Rejected::session())?;
             let mut decisions = tx.decisions(id)?;
-            let paid = tx.payment_of_order(row.order)?.filter(|payment| payment.session == id);
-            let mut payers: BTreeSet<PayerId> = paid.iter().map(|payment| payment.terms().payer).collect();
-            payers.extend(decisions.iter().filter_map(decided_for));
+            let payers = concerned(tx, &row, &decisions)?;
             for decision in &mut decisions {
                 hide_others(&mut decision.recognition, &payers);
             }
@@ -100,8 +98,19 @@ impl Engine {
     }
 }
 
+/// Whom an attempt is about: whoever was debited, and for whom each decision took the payer.
+pub(crate) fn concerned(
+    tx: &Tx<'_>,
+    session: &SessionRow,
+    decisions: &[DecisionRow],
+) -> anyhow::Result<BTreeSet<PayerId>> {
+    let paid = tx.payment_of_order(session.order)?.filter(|payment| payment.session == session.id);
+    let debited = paid.map(|payment| payment.terms().payer);
+    Ok(debited.into_iter().chain(decisions.iter().filter_map(decided_for)).collect())
+}
+
 /// Whom a decision took the payer for.
-pub(crate) fn decided_for(decision: &DecisionRow) -> Option<PayerId> {
+fn decided_for(decision: &DecisionRow) -> Option<PayerId> {
     let recognition = &decision.recognition;
     let id = recognition.pointer("/certainty/best/payer").or_else(|| recognition.pointer("/best/0"))?;
     id.as_str()?.parse().ok()

@@ -1,13 +1,12 @@
 //! A stored picture of a capture, opened for somebody who has to see it. Each look is logged before the picture leaves.
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow};
 use serde_json::json;
-use std::collections::BTreeSet;
 use store::CaptureContent;
-use types::{Digest, PayerId, SessionId};
+use types::{Digest, SessionId};
 use zeroize::Zeroizing;
 
-use crate::access::{decided_for, look_at_all};
+use crate::access::{concerned, look_at_all};
 use crate::callers::{StaffCaller, duty};
 use crate::engine::{Context, Engine, record};
 use crate::keys::KeyOf;
@@ -52,11 +51,10 @@ impl Engine {
             let bytes = self.keys.open_value((KeyOf::Capture(capture.id), key), &label, &sealed)?;
             let sha256: Option<Digest> =
                 serde_json::from_value(recorded["sha256"].clone()).context("reading a frame's digest")?;
-            let same = sha256.is_none_or(|digest| digest == evidence::digest(&bytes));
-            ensure_whole(same, &label)?;
-            let paid = tx.payment_of_order(session.order)?.filter(|payment| payment.session == id);
-            let mut payers: BTreeSet<PayerId> = paid.iter().map(|payment| payment.terms().payer).collect();
-            payers.extend(tx.decisions(id)?.iter().filter_map(decided_for));
+            if sha256.is_some_and(|digest| digest != evidence::digest(&bytes)) {
+                return Err(anyhow!("{label} opens, and is not the picture that was recorded").into());
+            }
+            let payers = concerned(tx, &session, &tx.decisions(id)?)?;
             let subject = format!("{id}/picture/{frame}");
             look_at_all(tx, ctx, staff, (&subject, &payers), purpose)?;
             let body = json!({ "event": "picture_seen", "frame": frame, "purpose": purpose });
@@ -64,9 +62,4 @@ impl Engine {
             Ok(StoredPicture { bytes, sha256 })
         })
     }
-}
-
-fn ensure_whole(same: bool, label: &str) -> anyhow::Result<()> {
-    ensure!(same, "{label} opens, and is not the picture that was recorded");
-    Ok(())
 }
