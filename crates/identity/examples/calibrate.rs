@@ -11,7 +11,7 @@
 use std::fs::{self, File};
 
 use anyhow::{Context, bail};
-use identity::fit::{Sample, ShapePrior, fit};
+use identity::fit::{ShapePrior, SplitMix, compare, fit};
 use identity::{Calibration, Fusion, Provenance, ScoreModel};
 use ndarray::{Array1, Array2};
 use ndarray_npy::NpzReader;

@@ -28,7 +28,7 @@ mod tests;
 
 pub use calibration::{Calibration, CalibrationError, Provenance};
 pub use certainty::{Best, Certainty, Explanation, RestTerm, Rival, Term};
-pub use model::{Fusion, GenuineFacts, ImpostorFacts, Knot, LN_FMR_FLOOR, LN_LR_CAP, ModelError, ScoreModel};
+pub use model::{Fusion, GenuineFacts, ImpostorFacts, Knot, LN_FMR_FLOOR, LN_LR_CAP, ModelError, PeopleFacts, ScoreModel};
 pub use place::{Crowd, DeviceSighting, PlaceError, PlaceModel, Trace, Visits};
 pub use posterior::{
     CANDIDATES_MAX, Candidate, PosteriorError, PosteriorInput, REST_BANDS_MAX, RestBand, posterior,

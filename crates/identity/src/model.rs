@@ -41,6 +41,22 @@ pub struct Knot {
     pub fnmr: f64,
 }
 
+/// How the impostor side's band was made (from version 2 of the file on).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeopleFacts {
+    /// Different people compared.
+    pub people: u64,
+    /// How often they were drawn anew.
+    pub resamples: u32,
+    /// So many scores above the threshold say as much as one independent one.
+    pub scores_per_independent: f64,
+    /// Scores above the threshold.
+    pub excesses: u64,
+    /// Of the goodness of fit above the threshold, which was the lowest of those not rejected.
+    pub p_value: f64,
+}
+
 /// What the impostor side of a model was fitted to.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -59,6 +75,9 @@ pub struct ImpostorFacts {
     pub shape_upper: f64,
     /// Scale of the tail, best estimate.
     pub scale: f64,
+    /// Absent in files of version 1, whose band counted pairs of people as independent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resampling: Option<PeopleFacts>,
 }
 
 /// What the genuine side of a model was fitted to.
@@ -260,8 +279,19 @@ impl TryFrom<RawModel> for ScoreModel {
 }
 
 fn check_facts(impostor: &ImpostorFacts, genuine: &GenuineFacts) -> Result<(), ModelError> {
-    let ImpostorFacts { scores, pairs, tail_from, tail_rate, shape, shape_upper, scale } = *impostor;
-    let sound = pairs > 0
+    let ImpostorFacts { scores, pairs, tail_from, tail_rate, shape, shape_upper, scale, resampling } = *impostor;
+    let resampled = resampling.is_none_or(|r| {
+        let PeopleFacts { people, resamples, scores_per_independent, excesses, p_value } = r;
+        people > 1
+            && resamples > 0
+            && scores_per_independent >= 1.0
+            && scores_per_independent.is_finite()
+            && excesses > 0
+            && excesses <= scores
+            && (0.0..=1.0).contains(&p_value)
+    });
+    let sound = resampled
+        && pairs > 0
         && scores >= pairs
         && (-1.0..=1.0).contains(&tail_from)
         && tail_rate > 0.0
