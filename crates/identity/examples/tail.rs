@@ -10,7 +10,7 @@
 #![expect(clippy::print_stdout, reason = "a table for the person who runs it")]
 
 use anyhow::{Context, bail};
-use identity::fit::{Comparison, Pareto, SplitMix, Tail, anderson_darling, tail};
+use identity::fit::{Comparison, Pareto, ShapePrior, SplitMix, Tail, anderson_darling, tail};
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -74,10 +74,12 @@ fn exponential(z: f64) -> f64 {
 
 fn coverage(sets: u64) {
     println!("truth, people: mean shape, mean threshold rate; then, at FMR 1e-4..1e-8, how often the upper band is below the truth, and the median of band / truth");
+    let lean = Some(ShapePrior { mean: -0.02, sd: 0.05 });
+    let free = [(350_u32, None), (700, None), (1_400, None)];
     for truth in &TRUTHS {
-        for people in [350_u32, 700, 1_400] {
+        for (people, prior) in [(150, lean), (350, lean)].into_iter().chain(free) {
             let fits: Vec<Tail> =
-                (0..sets).filter_map(|seed| tail(draw(truth, people, seed), None).ok()).collect();
+                (0..sets).filter_map(|seed| tail(draw(truth, people, seed), prior).ok()).collect();
             if fits.is_empty() {
                 println!("{} {people:4}: every set is refused", truth.name);
                 continue;
@@ -91,8 +93,9 @@ fn coverage(sets: u64) {
                 format!("{missed:.3} x{:.2}", over[over.len() / 2])
             });
             println!(
-                "{} {people:4}: {:3} fits {:+.3} {:.5}  {}",
+                "{} {people:4}{}: {:3} fits {:+.3} {:.5}  {}",
                 truth.name,
+                prior.map_or("", |_| " leaning"),
                 fits.len(),
                 mean(&|t| t.facts().shape),
                 mean(&|t| t.facts().tail_rate),

@@ -8,6 +8,7 @@
 //! [`crate::PosteriorInput::impostor_inflation`] is for; and a tail that changes its nature beyond the last score
 //! that was seen, which no statistic of those scores can show.
 
+mod compare;
 mod density;
 mod goodness;
 mod random;
@@ -15,12 +16,14 @@ mod scores;
 mod strangers;
 mod tail;
 
+pub use compare::{Fitted, People, compare, fit_all, from_gallery};
 pub use goodness::{anderson_darling, choose, p_value};
 pub use random::SplitMix;
 pub use scores::{Comparison, Repeat, Scores};
 pub use strangers::Tail;
 pub use tail::{Pareto, ShapePrior};
 
+pub(crate) use density::moments;
 use scores::Prepared;
 
 use crate::model::{
@@ -116,6 +119,10 @@ impl Curves {
                 fmr.push(tail.rate(*t));
                 fmr_upper.push(tail.rate_upper(*t));
             }
+        }
+        // Bounds that were found one by one may rise where the truth cannot: the larger one holds to its left too.
+        for i in (1..fmr_upper.len()).rev() {
+            fmr_upper[i - 1] = fmr_upper[i - 1].max(fmr_upper[i]);
         }
         let mut ln_lr = density::monotone_ln_ratio(&genuine, &stranger_density);
         let trusted = fmr_upper.iter().position(|p| *p <= FMR_TRUSTED).map_or(LN_LR_CAP, |i| ln_lr[i]);

@@ -18,7 +18,9 @@
 
 mod calibration;
 mod certainty;
+pub mod eval;
 pub mod fit;
+mod interval;
 mod model;
 mod place;
 mod posterior;
@@ -26,8 +28,9 @@ mod posterior;
 #[cfg(test)]
 mod tests;
 
-pub use calibration::{Calibration, CalibrationError, Provenance};
+pub use calibration::{Calibration, CalibrationError, Cohort, CohortModels, Provenance};
 pub use certainty::{Best, Certainty, Explanation, RestTerm, Rival, Term};
+pub use interval::clopper_pearson;
 pub use model::{Fusion, GenuineFacts, ImpostorFacts, Knot, LN_FMR_FLOOR, LN_LR_CAP, ModelError, PeopleFacts, ScoreModel};
 pub use place::{Crowd, DeviceSighting, PlaceError, PlaceModel, Trace, Visits};
 pub use posterior::{

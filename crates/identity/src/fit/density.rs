@@ -66,7 +66,7 @@ pub(super) fn genuine(scores: &[f64], people: usize) -> Vec<f64> {
 }
 
 /// Mean and standard deviation.
-pub(super) fn moments(values: &[f64]) -> (f64, f64) {
+pub(crate) fn moments(values: &[f64]) -> (f64, f64) {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
     let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);

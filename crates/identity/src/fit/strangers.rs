@@ -3,6 +3,7 @@
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::goodness::{anderson_darling, choose, p_value};
+use super::density;
 use super::random::SplitMix;
 use super::scores::Strangers;
 use super::tail::{Pareto, ShapePrior, Weighted};
@@ -15,6 +16,8 @@ const RATES: [f64; 5] = [2e-3, 1e-3, 5e-4, 2e-4, 1e-4];
 const REJECT: f64 = 0.05;
 /// Fewest independent excesses a tail may rest on.
 const EXCESSES_MIN: f64 = 100.0;
+/// The same where the shape leans on that of a larger sample.
+const EXCESSES_LEANING_MIN: f64 = 25.0;
 /// Fewest people.
 pub(super) const STRANGERS_MIN: usize = 30;
 /// Resamples of the people.
@@ -22,6 +25,8 @@ const RESAMPLES: u32 = 400;
 /// The band's upper end in standard errors: one-sided 99 %. What it really holds at rates that were never seen was
 /// simulated: at least 95 % (docs/decisions/0012-calibration.md).
 const BAND: f64 = 2.326_347_874_040_841;
+/// The same where the shape leans on that of a larger sample, which is what most of the doubt is about: 97.5 %.
+const BAND_LEANING: f64 = 1.959_963_984_540_054;
 
 /// What is known of strangers' scores.
 pub struct Tail {
@@ -31,6 +36,7 @@ pub struct Tail {
     resamples: Vec<(f64, Pareto)>,
     /// Comparisons, divided by how many of them count as one.
     independent: f64,
+    leaning: bool,
 }
 
 /// Weights of people, drawn with replacement.
@@ -66,7 +72,9 @@ struct Threshold {
     first: usize,
     at: f64,
     excesses: Vec<f64>,
-    /// Scores that count as one, because people take part in many.
+    /// Excesses that count as one when they are counted, because people take part in many ...
+    per_counted: f64,
+    /// ... and when it matters how large they are.
     per_independent: f64,
     fitted: Pareto,
     p_value: f64,
@@ -106,6 +114,7 @@ impl Tail {
             (sum / (n * total), fitted)
         };
         let refitted: Vec<_> = resamples.weights.iter().zip(&resamples.totals).map(refit).collect();
+        let leaning = shape.is_some();
         let shapes = refitted.iter().map(|(_, p)| p.shape).collect();
         let facts = ImpostorFacts {
             scores: strangers.scores.len() as u64,
@@ -113,18 +122,19 @@ impl Tail {
             tail_from: round(chosen.at, 1e6),
             tail_rate: rate,
             shape: round(chosen.fitted.shape, 1e6),
-            shape_upper: round(upper_quantile(shapes, chosen.fitted.shape), 1e6),
+            shape_upper: round(upper_quantile(shapes, chosen.fitted.shape, leaning), 1e6),
             scale: round(chosen.fitted.scale, 1e6),
             resampling: Some(PeopleFacts {
                 people: strangers.degrees.len() as u64,
                 resamples: RESAMPLES,
                 scores_per_independent: round(chosen.per_independent, 1e3),
+                scores_per_counted: round(chosen.per_counted, 1e3),
                 excesses: chosen.excesses.len() as u64,
                 p_value: round(chosen.p_value, 1e6),
             }),
         };
-        let independent = n / chosen.per_independent;
-        Self { facts, best: (rate, chosen.fitted), resamples: refitted, independent }
+        let independent = n / chosen.per_counted;
+        Self { facts, best: (rate, chosen.fitted), resamples: refitted, independent, leaning }
     }
 
     /// What it rests on.
@@ -156,7 +166,7 @@ impl Tail {
     fn upper(&self, quantity: impl Fn(Pareto) -> f64) -> f64 {
         let best = self.best.0 * quantity(self.best.1);
         let values = self.resamples.iter().map(|(rate, p)| rate * quantity(*p)).collect();
-        upper_quantile(values, best)
+        upper_quantile(values, best, self.leaning)
     }
 
     /// Upper bound of a share that was counted.
@@ -184,38 +194,42 @@ impl Threshold {
             return None;
         }
         let mut weights = Vec::new();
-        let rates: Vec<f64> = resamples
-            .weights
-            .iter()
-            .zip(&resamples.totals)
-            .map(|(of, total)| {
-                strangers.weights(first, of, &mut weights);
-                weights.iter().sum::<f64>() / total
-            })
-            .collect();
-        let (_, sd) = super::density::moments(&rates);
-        // The noise of a single pair is in this variance three times (Owen 2007): two are taken out.
-        let per_independent = (sd * sd / found - 2.0).max(1.0).max(n / strangers.pairs as f64);
+        let drawn = resamples.weights.iter().zip(&resamples.totals).map(|(of, total)| {
+            strangers.weights(first, of, &mut weights);
+            let sum: f64 = weights.iter().sum();
+            let size: f64 = weights.iter().zip(&excesses).map(|(w, y)| w * y).sum();
+            (sum / total, size / sum)
+        });
+        let (counts, means): (Vec<f64>, Vec<f64>) = drawn.unzip();
+        // The noise of a single pair is in this variance three times (Owen 2007): two are taken out. Two people
+        // compared twice say what they said the first time.
+        let repeated = n / strangers.pairs as f64;
+        let effect = |variance: f64, alone: f64| (variance / alone - 2.0).max(repeated).max(1.0);
+        let per_counted = effect(density::moments(&counts).1.powi(2), found);
+        let spread = density::moments(&excesses).1.powi(2);
+        let per_independent = effect(density::moments(&means).1.powi(2), spread / found);
         let independent = found / per_independent;
-        if independent < EXCESSES_MIN {
+        if independent < shape.map_or(EXCESSES_MIN, |_| EXCESSES_LEANING_MIN) {
             return None;
         }
         let fitted = Pareto::fit(&excesses, independent, shape);
         // As though only the independent ones had been counted (the first-order correction of Rao and Scott 1981).
         let statistic = anderson_darling(&excesses, fitted) / per_independent;
-        Some(Self { first, at, excesses, per_independent, fitted, p_value: p_value(statistic, fitted.shape) })
+        Some(Self { first, at, excesses, per_counted, per_independent, fitted, p_value: p_value(statistic, fitted.shape) })
     }
 }
 
 /// The bias-corrected percentile (Efron 1981), never below the best estimate: where resampling mostly lowers a
-/// quantity, so did sampling, and a higher percentile makes up for it. The other way nothing is made up for.
-fn upper_quantile(mut values: Vec<f64>, best: f64) -> f64 {
+/// quantity, so did sampling, and a higher percentile makes up for it. The other way nothing is made up for. Where
+/// the shape leans on another's there is no such bias to speak of, and the plain percentile serves.
+fn upper_quantile(mut values: Vec<f64>, best: f64, leaning: bool) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     let n = values.len() as f64;
     let below = values.partition_point(|v| *v < best) as f64;
     let normal = Normal::standard();
     let bias = normal.inverse_cdf((below / n).clamp(0.5 / n, 1.0 - 0.5 / n)).max(0.0);
-    let at = rounded_count((n * normal.cdf(2.0 * bias + BAND)).ceil());
+    let level = if leaning { BAND_LEANING } else { 2.0 * bias + BAND };
+    let at = rounded_count((n * normal.cdf(level)).ceil());
     let at = usize::try_from(at).unwrap_or(values.len());
     values[at.clamp(1, values.len()) - 1].max(best)
 }
