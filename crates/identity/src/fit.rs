@@ -46,7 +46,7 @@ pub enum FitError {
     Scores,
     /// The tail would rest on too little.
     #[error(
-        "a tail needs {} different people and about 50,000 independent comparisons of them at least; compare more \
+        "a tail needs {} different people and about 62,500 independent comparisons of them at least; compare more \
          people",
         strangers::STRANGERS_MIN
     )]

@@ -18,6 +18,7 @@
 
 mod calibration;
 mod certainty;
+mod drift;
 pub mod eval;
 pub mod fit;
 mod interval;
@@ -29,7 +30,8 @@ mod posterior;
 mod tests;
 
 pub use calibration::{Calibration, CalibrationError, Cohort, CohortModels, Provenance};
-pub use certainty::{Best, Certainty, Explanation, RestTerm, Rival, Term};
+pub use certainty::{Best, Certainty, Explanation, Numerals, RestTerm, Rival, Term};
+pub use drift::{BestStranger, Drift, Finding};
 pub use interval::clopper_pearson;
 pub use model::{Fusion, GenuineFacts, ImpostorFacts, Knot, LN_FMR_FLOOR, LN_LR_CAP, ModelError, PeopleFacts, ScoreModel};
 pub use place::{Crowd, DeviceSighting, PlaceError, PlaceModel, Trace, Visits};

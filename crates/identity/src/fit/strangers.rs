@@ -15,7 +15,7 @@ const RATES: [f64; 5] = [2e-3, 1e-3, 5e-4, 2e-4, 1e-4];
 /// Rate of false rejections among those thresholds.
 const REJECT: f64 = 0.05;
 /// Fewest independent excesses a tail may rest on.
-const EXCESSES_MIN: f64 = 100.0;
+const EXCESSES_MIN: f64 = 125.0;
 /// The same where the shape leans on that of a larger sample.
 const EXCESSES_LEANING_MIN: f64 = 25.0;
 /// Fewest people.
@@ -25,8 +25,6 @@ const RESAMPLES: u32 = 400;
 /// The band's upper end in standard errors: one-sided 99 %. What it really holds at rates that were never seen was
 /// simulated: at least 95 % (docs/decisions/0012-calibration.md).
 const BAND: f64 = 2.326_347_874_040_841;
-/// The same where the shape leans on that of a larger sample, which is what most of the doubt is about: 97.5 %.
-const BAND_LEANING: f64 = 1.959_963_984_540_054;
 
 /// What is known of strangers' scores.
 pub struct Tail {
@@ -228,7 +226,7 @@ fn upper_quantile(mut values: Vec<f64>, best: f64, leaning: bool) -> f64 {
     let below = values.partition_point(|v| *v < best) as f64;
     let normal = Normal::standard();
     let bias = normal.inverse_cdf((below / n).clamp(0.5 / n, 1.0 - 0.5 / n)).max(0.0);
-    let level = if leaning { BAND_LEANING } else { 2.0 * bias + BAND };
+    let level = if leaning { BAND } else { 2.0 * bias + BAND };
     let at = rounded_count((n * normal.cdf(level)).ceil());
     let at = usize::try_from(at).unwrap_or(values.len());
     values[at.clamp(1, values.len()) - 1].max(best)
