@@ -8,7 +8,8 @@ use std::time::Instant;
 use anyhow::anyhow;
 use gallery::{Filter, Hit, Query, Search};
 use identity::{
-    Candidate, Certainty, Cohort, Crowd, DeviceSighting, Fusion, PosteriorInput, RestBand, Trace, Visits, posterior,
+    Candidate, Certainty, Cohort, Crowd, DeviceSighting, Fusion, PosteriorInput, RestBand, Trace, Visits,
+    posterior,
 };
 use risk::{Face, Recognition as Rule};
 use serde::{Deserialize, Serialize};

@@ -91,7 +91,14 @@ fn row(model: &ScoreModel) -> String {
     let at = model.knots().iter().find(|knot| knot.ln_lr >= cap).map_or(1.0, |knot| knot.score);
     format!(
         "{k} {m}  {:4} {:8} {:5}  {:.3}  {:.5} {:4.1} {:.2} {:+.3} ({:+.3})  {best_fnmr} | {upper_fnmr}  {best} | {upper}  {cap:.1} {at:.2}",
-        g.people, i.pairs, g.scores, g.median, i.tail_rate, i.resampling.map_or(0.0, |r| r.scores_per_independent),
-        i.resampling.map_or(0.0, |r| r.p_value), i.shape, i.shape_upper
+        g.people,
+        i.pairs,
+        g.scores,
+        g.median,
+        i.tail_rate,
+        i.resampling.map_or(0.0, |r| r.scores_per_independent),
+        i.resampling.map_or(0.0, |r| r.p_value),
+        i.shape,
+        i.shape_upper
     )
 }

@@ -66,16 +66,36 @@ fn calibrate(training: &[Subject]) -> anyhow::Result<Calibration> {
 fn print(report: &Report) {
     println!("{} people, {} pictures", report.people, report.pictures);
     let v = &report.verification;
-    println!("EER {:.4}; FNMR {}", v.equal_error_rate, v.points.iter().map(|p| format!("{:.4} [{:.4} {:.4}] at {:.0e} ({:.3})", p.fnmr.value, p.fnmr.low, p.fnmr.high, p.fmr, p.threshold)).collect::<Vec<_>>().join("; "));
+    println!(
+        "EER {:.4}; FNMR {}",
+        v.equal_error_rate,
+        v.points
+            .iter()
+            .map(|p| format!(
+                "{:.4} [{:.4} {:.4}] at {:.0e} ({:.3})",
+                p.fnmr.value, p.fnmr.low, p.fnmr.high, p.fmr, p.threshold
+            ))
+            .collect::<Vec<_>>()
+            .join("; ")
+    );
     for gallery in &report.galleries {
         let s = &gallery.search;
         let line = |o: &identity::eval::OpenSet| {
-            o.points.iter().map(|p| format!("{:.4} [{:.4} {:.4}]", p.fnir.value, p.fnir.low, p.fnir.high)).collect::<Vec<_>>().join("  ")
+            o.points
+                .iter()
+                .map(|p| format!("{:.4} [{:.4} {:.4}]", p.fnir.value, p.fnir.low, p.fnir.high))
+                .collect::<Vec<_>>()
+                .join("  ")
         };
         println!(
             "{} enrolled, {} x {}: {} visits, {} strangers; FNIR at FPIR 1 %, 0.1 %, 0.01 %\n   by score     {}\n   by posterior {}",
-            s.enrolled, gallery.fusion.gallery_pictures, gallery.fusion.probe_frames, s.by_score.enrolled,
-            s.by_score.strangers, line(&s.by_score), line(&s.by_posterior)
+            s.enrolled,
+            gallery.fusion.gallery_pictures,
+            gallery.fusion.probe_frames,
+            s.by_score.enrolled,
+            s.by_score.strangers,
+            line(&s.by_score),
+            line(&s.by_posterior)
         );
     }
 }

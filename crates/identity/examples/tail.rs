@@ -48,7 +48,11 @@ fn table() {
 
 /// The excess that is exceeded with this probability.
 fn quantile(p: Pareto, above: f64) -> f64 {
-    if p.shape.abs() < 1e-9 { -p.scale * above.ln() } else { p.scale / p.shape * (above.powf(-p.shape) - 1.0) }
+    if p.shape.abs() < 1e-9 {
+        -p.scale * above.ln()
+    } else {
+        p.scale / p.shape * (above.powf(-p.shape) - 1.0)
+    }
 }
 
 /// A population whose comparisons have a known distribution.
@@ -73,7 +77,9 @@ fn exponential(z: f64) -> f64 {
 }
 
 fn coverage(sets: u64) {
-    println!("truth, people: mean shape, mean threshold rate; then, at FMR 1e-4..1e-8, how often the upper band is below the truth, and the median of band / truth");
+    println!(
+        "truth, people: mean shape, mean threshold rate; then, at FMR 1e-4..1e-8, how often the upper band is below the truth, and the median of band / truth"
+    );
     let lean = Some(ShapePrior { mean: -0.02, sd: 0.05 });
     let free = [(350_u32, None), (700, None), (1_400, None)];
     for truth in &TRUTHS {

@@ -139,9 +139,7 @@ impl Numerals {
     #[must_use]
     pub fn of(self, n: f64) -> String {
         let magnitudes: &[(f64, &str)] = match self {
-            Self::English => {
-                &[(1e3, " thousand"), (1e6, " million"), (1e9, " billion"), (1e12, " trillion")]
-            }
+            Self::English => &[(1e3, " thousand"), (1e6, " million"), (1e9, " billion"), (1e12, " trillion")],
             Self::Chinese => &[(1e4, "万"), (1e8, "亿"), (1e12, "万亿")],
         };
         let rounded = two_digits(n);

@@ -26,9 +26,7 @@ pub use tail::{Pareto, ShapePrior};
 pub(crate) use density::moments;
 use scores::Prepared;
 
-use crate::model::{
-    Fusion, GenuineFacts, Knot, LN_FMR_FLOOR, LN_LR_CAP, ModelError, ScoreModel,
-};
+use crate::model::{Fusion, GenuineFacts, Knot, LN_FMR_FLOOR, LN_LR_CAP, ModelError, ScoreModel};
 
 /// Fewest people the genuine density may rest on; the fewer, the wider it is.
 const PEOPLE_MIN: usize = 5;

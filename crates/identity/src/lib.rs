@@ -33,7 +33,9 @@ pub use calibration::{Calibration, CalibrationError, Cohort, CohortModels, Prove
 pub use certainty::{Best, Certainty, Explanation, Numerals, RestTerm, Rival, Term};
 pub use drift::{BestStranger, Drift, Finding};
 pub use interval::clopper_pearson;
-pub use model::{Fusion, GenuineFacts, ImpostorFacts, Knot, LN_FMR_FLOOR, LN_LR_CAP, ModelError, PeopleFacts, ScoreModel};
+pub use model::{
+    Fusion, GenuineFacts, ImpostorFacts, Knot, LN_FMR_FLOOR, LN_LR_CAP, ModelError, PeopleFacts, ScoreModel,
+};
 pub use place::{Crowd, DeviceSighting, PlaceError, PlaceModel, Trace, Visits};
 pub use posterior::{
     CANDIDATES_MAX, Candidate, PosteriorError, PosteriorInput, REST_BANDS_MAX, RestBand, posterior,

@@ -305,9 +305,11 @@ impl TryFrom<RawModel> for ScoreModel {
 }
 
 fn check_facts(impostor: &ImpostorFacts, genuine: &GenuineFacts) -> Result<(), ModelError> {
-    let ImpostorFacts { scores, pairs, tail_from, tail_rate, shape, shape_upper, scale, resampling } = *impostor;
+    let ImpostorFacts { scores, pairs, tail_from, tail_rate, shape, shape_upper, scale, resampling } =
+        *impostor;
     let resampled = resampling.is_none_or(|r| {
-        let PeopleFacts { people, resamples, scores_per_independent, scores_per_counted, excesses, p_value } = r;
+        let PeopleFacts { people, resamples, scores_per_independent, scores_per_counted, excesses, p_value } =
+            r;
         people > 1
             && resamples > 0
             && scores_per_independent >= 1.0

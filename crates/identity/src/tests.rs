@@ -36,7 +36,10 @@ fn decisions_of_the_first_version_replay() {
     let first = Calibration::parse(FIRST).unwrap();
     let found = crate::posterior(&first, &serde_json::from_str::<PosteriorInput>(input).unwrap()).unwrap();
     assert_eq!(serde_json::to_string(&found).unwrap(), recorded);
-    assert_eq!(serde_json::to_string(&serde_json::from_str::<PosteriorInput>(input).unwrap()).unwrap(), input);
+    assert_eq!(
+        serde_json::to_string(&serde_json::from_str::<PosteriorInput>(input).unwrap()).unwrap(),
+        input
+    );
 }
 
 #[test]

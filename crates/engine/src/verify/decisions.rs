@@ -133,9 +133,12 @@ pub(super) fn decisions_replay(
         if recognition.face() != case.face {
             faults.push(format!("{at}: the verdict saw another face"));
         }
-        let Some(calibration) = calibrations.iter().find(|c| c.provenance().id == decision.calibration) else {
-            faults
-                .push(format!("{at}: made under calibration {}, which is not known here", decision.calibration));
+        let Some(calibration) = calibrations.iter().find(|c| c.provenance().id == decision.calibration)
+        else {
+            faults.push(format!(
+                "{at}: made under calibration {}, which is not known here",
+                decision.calibration
+            ));
             continue;
         };
         if let Recognition::Posterior(by_face) = &recognition

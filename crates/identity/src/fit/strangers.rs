@@ -2,8 +2,8 @@
 
 use statrs::distribution::{ContinuousCDF, Normal};
 
-use super::goodness::{anderson_darling, choose, p_value};
 use super::density;
+use super::goodness::{anderson_darling, choose, p_value};
 use super::random::SplitMix;
 use super::scores::Strangers;
 use super::tail::{Pareto, ShapePrior, Weighted};
@@ -100,7 +100,12 @@ impl Tail {
         Ok(Self::at(strangers, &resamples, chosen, shape))
     }
 
-    fn at(strangers: &Strangers, resamples: &Resamples, chosen: &Threshold, shape: Option<ShapePrior>) -> Self {
+    fn at(
+        strangers: &Strangers,
+        resamples: &Resamples,
+        chosen: &Threshold,
+        shape: Option<ShapePrior>,
+    ) -> Self {
         let n = strangers.scores.len() as f64;
         let rate = chosen.excesses.len() as f64 / n;
         let mut weights = Vec::new();
@@ -180,7 +185,12 @@ impl Tail {
 
 impl Threshold {
     /// `None` where too little lies above.
-    fn new(strangers: &Strangers, resamples: &Resamples, rate: f64, shape: Option<ShapePrior>) -> Option<Self> {
+    fn new(
+        strangers: &Strangers,
+        resamples: &Resamples,
+        rate: f64,
+        shape: Option<ShapePrior>,
+    ) -> Option<Self> {
         let scores = &strangers.scores;
         let wanted = rounded_count(scores.len() as f64 * rate);
         let at = scores[scores.len().checked_sub(usize::try_from(wanted).ok()? + 1)?];
@@ -213,7 +223,15 @@ impl Threshold {
         let fitted = Pareto::fit(&excesses, independent, shape);
         // As though only the independent ones had been counted (the first-order correction of Rao and Scott 1981).
         let statistic = anderson_darling(&excesses, fitted) / per_independent;
-        Some(Self { first, at, excesses, per_counted, per_independent, fitted, p_value: p_value(statistic, fitted.shape) })
+        Some(Self {
+            first,
+            at,
+            excesses,
+            per_counted,
+            per_independent,
+            fitted,
+            p_value: p_value(statistic, fitted.shape),
+        })
     }
 }
 

@@ -3,8 +3,8 @@ use types::{PayerId, Probability, Score, Template};
 use super::{fusion, shipped};
 use crate::fit::{Repeat, SplitMix, compare, fit_all, from_gallery};
 use crate::{
-    Calibration, CalibrationError, Candidate, Cohort, CohortModels, Fusion, Knot, LN_FMR_FLOOR, LN_LR_CAP, PosteriorError,
-    PosteriorInput, RestBand, ScoreModel, posterior,
+    Calibration, CalibrationError, Candidate, Cohort, CohortModels, Fusion, Knot, LN_FMR_FLOOR, LN_LR_CAP,
+    PosteriorError, PosteriorInput, RestBand, ScoreModel, posterior,
 };
 
 /// The shipped models as those of people whose strangers match `times` as often.
@@ -27,13 +27,8 @@ fn two() -> Calibration {
 }
 
 fn input(cohort: Cohort) -> PosteriorInput {
-    let candidate = Candidate {
-        payer: PayerId::from_bits(1),
-        score: Score::new(0.62),
-        pictures: 2,
-        prior: 1e-3,
-        cohort,
-    };
+    let candidate =
+        Candidate { payer: PayerId::from_bits(1), score: Score::new(0.62), pictures: 2, prior: 1e-3, cohort };
     let rest = RestBand { best_score: Score::new(0.3), pictures: 2, people: 99, prior: 0.9, cohort };
     PosteriorInput {
         frames: 2,
@@ -128,7 +123,8 @@ pub(super) fn crowd(people: usize, pictures: usize, seed: u64) -> Vec<Vec<Templa
 fn templates_alone_make_a_calibration() {
     let people = crowd(420, 3, 1);
     let mut heard = Vec::new();
-    let fitted = fit_all(&people, Fusion { gallery_pictures: 2, probe_frames: 2 }, |f| heard.push(f)).unwrap();
+    let fitted =
+        fit_all(&people, Fusion { gallery_pictures: 2, probe_frames: 2 }, |f| heard.push(f)).unwrap();
     assert_eq!(heard.len(), 4);
     // Two against two has no person with four pictures, so no genuine score.
     assert_eq!(fitted.models.iter().map(ScoreModel::fusion).collect::<Vec<_>>(), heard[..3]);

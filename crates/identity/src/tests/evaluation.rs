@@ -12,7 +12,8 @@ use crate::{Calibration, Fusion, Provenance, clopper_pearson};
 #[test]
 fn intervals_are_those_of_the_tables() {
     // Clopper and Pearson for 0, 1 and 10 of 10 and 5 of 100: 30.85 %; 0.25 to 44.50 %; 69.15 %; 1.64 to 11.28 %.
-    let close = |(low, high): (f64, f64), (a, b): (f64, f64)| (low - a).abs() < 1e-4 && (high - b).abs() < 1e-4;
+    let close =
+        |(low, high): (f64, f64), (a, b): (f64, f64)| (low - a).abs() < 1e-4 && (high - b).abs() < 1e-4;
     assert!(close(clopper_pearson(0.0, 10.0), (0.0, 0.3085)));
     assert!(close(clopper_pearson(1.0, 10.0), (0.0025, 0.4450)));
     assert!(close(clopper_pearson(10.0, 10.0), (0.6915, 1.0)));
@@ -45,7 +46,10 @@ fn nobody_is_in_both_parts() {
     let test = names.iter().filter(|name| Part::of(name) == Part::Test).count();
     assert!((900..1_100).contains(&test), "{test}");
     // Fixed for good: a calibration made today is tested on the same people tomorrow.
-    assert_eq!(["Aaron", "Berta", "Cem", "Dai"].map(Part::of), ["Aaron", "Berta", "Cem", "Dai"].map(Part::of));
+    assert_eq!(
+        ["Aaron", "Berta", "Cem", "Dai"].map(Part::of),
+        ["Aaron", "Berta", "Cem", "Dai"].map(Part::of)
+    );
 }
 
 /// Two normal populations: 0.3 and 0.1 apart from the middle, where both errors are those of a normal distribution.
@@ -75,7 +79,12 @@ fn folds_take_their_threshold_from_the_others() {
     // Any threshold between 0.3 and 0.5 is right everywhere but for one pair of the second fold.
     let mut pairs = Vec::new();
     for fold in 0..10 {
-        pairs.extend([pair(fold, 0.5, true), pair(fold, 0.3, false), pair(fold, 0.6, true), pair(fold, 0.2, false)]);
+        pairs.extend([
+            pair(fold, 0.5, true),
+            pair(fold, 0.3, false),
+            pair(fold, 0.6, true),
+            pair(fold, 0.2, false),
+        ]);
     }
     pairs[5].score = 0.9;
     let found = ten_fold(&pairs).unwrap();
@@ -185,7 +194,11 @@ fn a_set_of_people_is_evaluated() {
     let calibration = Calibration::new(provenance, fitted.models).unwrap();
     let subjects: Vec<Subject> = (0..)
         .zip(crowd(180, 4, 6))
-        .map(|(n, templates)| Subject { name: format!("{n}"), weights: vec![1.0; templates.len()], templates })
+        .map(|(n, templates)| Subject {
+            name: format!("{n}"),
+            weights: vec![1.0; templates.len()],
+            templates,
+        })
         .collect();
     let mut steps = 0;
     let report = evaluate(&calibration, &subjects, &plan, || steps += 1).unwrap();

@@ -72,7 +72,8 @@ fn recovers_a_known_tail() {
         assert!((mass - 1.0 + truth.survival(1.0)).abs() < 1e-3, "{shape}: {mass}");
     }
     // The exponential is the end of what is considered, and is found there.
-    let exponential: Vec<f64> = (0..4_000).map(|i| -0.03 * ((f64::from(i) + 0.5) / 4_000.0).ln()).rev().collect();
+    let exponential: Vec<f64> =
+        (0..4_000).map(|i| -0.03 * ((f64::from(i) + 0.5) / 4_000.0).ln()).rev().collect();
     let best = Pareto::fit(&exponential, 4_000.0, None);
     assert!(best.shape > -0.01 && (best.scale / 0.03 - 1.0).abs() < 0.01, "{best:?}");
 }

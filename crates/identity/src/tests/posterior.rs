@@ -3,9 +3,8 @@ use types::{PayerId, Probability, Score};
 
 use super::{fusion, shipped};
 use crate::{
-    CANDIDATES_MAX, Calibration, Candidate, Certainty, Cohort, Numerals, PosteriorError,
-    PosteriorInput, RestBand, Rival,
-    posterior,
+    CANDIDATES_MAX, Calibration, Candidate, Certainty, Cohort, Numerals, PosteriorError, PosteriorInput,
+    RestBand, Rival, posterior,
 };
 
 fn payer(number: u32) -> PayerId {
@@ -179,10 +178,15 @@ fn says_how_sure_it_is() {
     let found =
         solve(&input(vec![candidate(1, 0.8, 1e-3), candidate(2, 0.62, 1e-3)], vec![band(0.3, 810, 0.9)]));
     let said = found.explain().to_string();
-    for part in ["sure of payer_", " to 1 in ", " million times likelier", "1 payer in 1.1 thousand", "812 faces"] {
+    for part in
+        ["sure of payer_", " to 1 in ", " million times likelier", "1 payer in 1.1 thousand", "812 faces"]
+    {
         assert!(said.contains(part), "{part}: {said}");
     }
-    assert_eq!(solve(&input(vec![], vec![])).explain().to_string(), "nobody is a candidate; 0 faces searched");
+    assert_eq!(
+        solve(&input(vec![], vec![])).explain().to_string(),
+        "nobody is a candidate; 0 faces searched"
+    );
     let words = |n: f64| [Numerals::English.of(n), Numerals::Chinese.of(n)];
     assert_eq!(words(3_200_000.0), ["3.2 million", "320万"]);
     assert_eq!(words(1_000.0), ["1 thousand", "1000"]);

@@ -123,7 +123,8 @@ impl Calibrate {
 
     fn command(&self) -> String {
         let half = if self.half { " --half" } else { "" };
-        let cohorts: String = self.cohorts.iter().map(|(name, _)| format!(" --cohort {name}=FOLDER")).collect();
+        let cohorts: String =
+            self.cohorts.iter().map(|(name, _)| format!(" --cohort {name}=FOLDER")).collect();
         format!(
             "surety calibrate FOLDER --id {} --pictures-max {} --frames-max {}{half}{cohorts}",
             self.id, self.pictures_max, self.frames_max

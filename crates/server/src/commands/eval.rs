@@ -124,8 +124,7 @@ impl Eval {
             .partition(|subject| self.everybody || Part::of(&subject.name) == Part::Test);
         let calibration = match &self.calibration {
             Some(path) => {
-                let text =
-                    fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+                let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
                 Calibration::parse(&text)?.for_model(people.embedder)?.clone()
             }
             None => self.calibrate(&training, people.embedder)?,
@@ -133,7 +132,8 @@ impl Eval {
         let plan = self.plan()?;
         let steps = 1 + plan.fusions.len() * plan.rules.len() * plan.gallery_sizes.len();
         let bar = progress(steps as u64, "searches");
-        let report = evaluate(&calibration, &test, &plan, || bar.inc(1)).context("evaluating the tested half")?;
+        let report =
+            evaluate(&calibration, &test, &plan, || bar.inc(1)).context("evaluating the tested half")?;
         bar.finish_and_clear();
         let provenance = calibration.provenance().clone();
         let evaluated =
@@ -172,7 +172,8 @@ impl Eval {
         let fusions = (1..=self.pictures_max).flat_map(|gallery_pictures| {
             (1..=self.frames_max).map(move |probe_frames| Fusion { gallery_pictures, probe_frames })
         });
-        let Bounds { p_wrong_max, fmr_max, refuse_above, impostor_inflation, prior_not_enrolled } = self.bounds;
+        let Bounds { p_wrong_max, fmr_max, refuse_above, impostor_inflation, prior_not_enrolled } =
+            self.bounds;
         Ok(Plan {
             gallery_sizes: self.galleries.clone(),
             fusions: fusions.collect(),
@@ -189,7 +190,8 @@ fn folds(list: &Path, people: &People) -> Result<PairsReport> {
     let pairs = pairs::read(&text).with_context(|| format!("reading {}", list.display()))?;
     let scored = pairs::score(&pairs, people);
     let usable: Vec<_> = scored.iter().filter(|p| p.score >= -1.0).copied().collect();
-    let all: Vec<_> = scored.iter().map(|p| identity::eval::FoldPair { score: p.score.max(-1.0), ..*p }).collect();
+    let all: Vec<_> =
+        scored.iter().map(|p| identity::eval::FoldPair { score: p.score.max(-1.0), ..*p }).collect();
     Ok(PairsReport {
         pairs: all.len(),
         unusable: all.len() - usable.len(),
@@ -212,7 +214,10 @@ fn write(out: &Path, evaluated: &Evaluated) -> Result<()> {
 
 fn summary(evaluated: &Evaluated) -> Result<()> {
     let Evaluated { calibration, refused_pictures: _, folds, report } = evaluated;
-    say(&format!("calibration: {}; tested: {} people, {} pictures", calibration.id, report.people, report.pictures))?;
+    say(&format!(
+        "calibration: {}; tested: {} people, {} pictures",
+        calibration.id, report.people, report.pictures
+    ))?;
     let percent = |share: f64| format!("{:.2} %", share * 100.0);
     let all = folds.as_ref().and_then(|report| report.all.as_ref());
     if let Some(Folds { folds, accuracy, standard_error }) = all {
@@ -224,9 +229,8 @@ fn summary(evaluated: &Evaluated) -> Result<()> {
         let interval = format!("{} to {}", percent(fnmr.low), percent(fnmr.high));
         say(&format!("FNMR {} ({interval}) at FMR {:.0e}{note}", percent(fnmr.value), point.fmr))?;
     }
-    let points = |set: &OpenSet| {
-        set.points.iter().map(|p| percent(p.fnir.value)).collect::<Vec<_>>().join(", ")
-    };
+    let points =
+        |set: &OpenSet| set.points.iter().map(|p| percent(p.fnir.value)).collect::<Vec<_>>().join(", ");
     for gallery in &report.galleries {
         let Fusion { gallery_pictures, probe_frames } = gallery.fusion;
         say(&format!(

@@ -32,6 +32,10 @@ pub(crate) struct Embedding {
     /// The folder with the model files that `cargo xtask models` fetched.
     #[arg(long, value_name = "FOLDER", default_value = "var/models")]
     models: PathBuf,
+    /// Refuse pictures that a terminal would refuse: several faces, too dark, turned away. Without it the face nearest
+    /// the middle of each picture is taken, as sets of labelled pictures mean it.
+    #[arg(long)]
+    as_terminal: bool,
     /// Keep no templates. Without it they are kept in a file beside the result, so that a run that was cut off goes
     /// on where it was: biometric data, which you have to delete.
     #[arg(long)]
@@ -56,6 +60,7 @@ pub(crate) struct People {
 struct Line {
     picture: Digest,
     embedder: Digest,
+    as_terminal: bool,
     outcome: Outcome,
 }
 
@@ -72,7 +77,8 @@ impl Embedding {
         let pictures = pictures_of(folder)?;
         let models = self.load()?;
         let cache = if self.no_cache { None } else { Some(Cache::open(result)?) };
-        let done = embed_all(&models, &pictures, cache.as_ref())?;
+        let embedder = Embedder { models: &models, as_terminal: self.as_terminal, cache };
+        let done = embedder.embed_all(&pictures)?;
         People::sorted(&pictures, done, models.model_id())
     }
 
@@ -91,7 +97,8 @@ fn pictures_of(folder: &Path) -> Result<Vec<(String, Vec<PathBuf>)>> {
     for person in sorted_entries(folder)? {
         if person.is_dir() {
             let name = name_of(&person);
-            let pictures: Vec<PathBuf> = sorted_entries(&person)?.into_iter().filter(|p| is_picture(p)).collect();
+            let pictures: Vec<PathBuf> =
+                sorted_entries(&person)?.into_iter().filter(|p| is_picture(p)).collect();
             people.push((name, pictures));
         }
     }
@@ -119,58 +126,71 @@ fn name_of(path: &Path) -> String {
     path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
 }
 
-/// One outcome a picture, in their order, on as many threads as the models take at a time.
-fn embed_all(
-    models: &FaceModels,
-    people: &[(String, Vec<PathBuf>)],
-    cache: Option<&Cache>,
-) -> Result<Vec<Outcome>> {
-    let paths: Vec<&PathBuf> = people.iter().flat_map(|(_, pictures)| pictures).collect();
-    let bar = progress(paths.len() as u64, "pictures");
-    let next = AtomicUsize::new(0);
-    let found: Mutex<Vec<Option<Outcome>>> = Mutex::new(vec![None; paths.len()]);
-    let work = || -> Result<()> {
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(path) = paths.get(at) else { return Ok(()) };
-            let outcome = embed(models, path, cache)?;
-            found.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some(outcome);
-            bar.inc(1);
-        }
-    };
-    thread::scope(|scope| -> Result<()> {
-        let workers: Vec<_> =
-            (0..Concurrency::default().lanes.get()).map(|_| scope.spawn(work)).collect();
-        for worker in workers {
-            worker.join().map_err(|_panic| anyhow::anyhow!("a worker panicked"))??;
-        }
-        Ok(())
-    })?;
-    bar.finish_and_clear();
-    let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    found.into_iter().map(|outcome| outcome.context("a picture was left out")).collect()
+/// What makes templates.
+struct Embedder<'a> {
+    models: &'a FaceModels,
+    as_terminal: bool,
+    cache: Option<Cache>,
 }
 
-fn embed(models: &FaceModels, path: &Path, cache: Option<&Cache>) -> Result<Outcome> {
-    let bytes = read_picture(path)?;
-    let picture = Digest(Sha256::digest(&*bytes).into());
-    if let Some(known) = cache.and_then(|cache| cache.get(picture, models.model_id())) {
-        return Ok(known);
+impl Embedder<'_> {
+    /// One outcome a picture, in their order, on as many threads as the models take at a time.
+    fn embed_all(&self, people: &[(String, Vec<PathBuf>)]) -> Result<Vec<Outcome>> {
+        let paths: Vec<&PathBuf> = people.iter().flat_map(|(_, pictures)| pictures).collect();
+        let bar = progress(paths.len() as u64, "pictures");
+        let next = AtomicUsize::new(0);
+        let found: Mutex<Vec<Option<Outcome>>> = Mutex::new(vec![None; paths.len()]);
+        let work = || -> Result<()> {
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(path) = paths.get(at) else { return Ok(()) };
+                let outcome = self.embed(path)?;
+                found.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some(outcome);
+                bar.inc(1);
+            }
+        };
+        thread::scope(|scope| -> Result<()> {
+            let workers: Vec<_> =
+                (0..Concurrency::default().lanes.get()).map(|_| scope.spawn(work)).collect();
+            for worker in workers {
+                worker.join().map_err(|_panic| anyhow::anyhow!("a worker panicked"))??;
+            }
+            Ok(())
+        })?;
+        bar.finish_and_clear();
+        let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        found.into_iter().map(|outcome| outcome.context("a picture was left out")).collect()
     }
-    let outcome = match models.analyse(&bytes) {
-        Ok(evidence) => Outcome::Template {
-            values: STANDARD.encode(&*evidence.template.to_bytes()),
-            weight: weight(&evidence),
-        },
-        Err(AnalyseError::Refused(refusal)) => Outcome::Refused(refusal.code().to_owned()),
-        Err(error @ (AnalyseError::Busy { waited: _ } | AnalyseError::Failed { stage: _, reason: _ })) => {
-            return Err(error).with_context(|| format!("analysing {}", path.display()));
+
+    fn embed(&self, path: &Path) -> Result<Outcome> {
+        let model = self.models.model_id();
+        let bytes = read_picture(path)?;
+        let picture = Digest(Sha256::digest(&*bytes).into());
+        let as_terminal = self.as_terminal;
+        if let Some(known) =
+            self.cache.as_ref().and_then(|cache| cache.known.get(&(picture, model, as_terminal)))
+        {
+            return Ok(known.clone());
         }
-    };
-    if let Some(cache) = cache {
-        cache.keep(&Line { picture, embedder: models.model_id(), outcome: outcome.clone() })?;
+        let analysed =
+            if as_terminal { self.models.analyse(&bytes) } else { self.models.analyse_labelled(&bytes) };
+        let outcome = match analysed {
+            Ok(evidence) => Outcome::Template {
+                values: STANDARD.encode(&*evidence.template.to_bytes()),
+                weight: weight(&evidence),
+            },
+            Err(AnalyseError::Refused(refusal)) => Outcome::Refused(refusal.code().to_owned()),
+            Err(
+                error @ (AnalyseError::Busy { waited: _ } | AnalyseError::Failed { stage: _, reason: _ }),
+            ) => {
+                return Err(error).with_context(|| format!("analysing {}", path.display()));
+            }
+        };
+        if let Some(cache) = &self.cache {
+            cache.keep(&Line { picture, embedder: model, as_terminal, outcome: outcome.clone() })?;
+        }
+        Ok(outcome)
     }
-    Ok(outcome)
 }
 
 /// How much a picture weighs where weights are tried: less when the head is turned or the detector unsure.
@@ -221,7 +241,8 @@ fn template(values: &str) -> Result<Template> {
 /// Templates of an earlier run, and those of this one.
 struct Cache {
     path: PathBuf,
-    known: HashMap<(Digest, Digest), Outcome>,
+    /// By picture, model, and whether a terminal's rules were applied.
+    known: HashMap<(Digest, Digest, bool), Outcome>,
     file: Mutex<File>,
 }
 
@@ -236,9 +257,12 @@ impl Cache {
         if let Ok(file) = File::open(&path) {
             for line in BufReader::new(file).split(b'\n') {
                 let line = line.with_context(|| format!("reading {}", path.display()))?;
-                let Ok(Line { picture, embedder, outcome }) = serde_json::from_slice(&line) else { break };
+                let Ok(Line { picture, embedder, as_terminal, outcome }) = serde_json::from_slice(&line)
+                else {
+                    break;
+                };
                 whole += line.len() as u64 + 1;
-                known.insert((picture, embedder), outcome);
+                known.insert((picture, embedder, as_terminal), outcome);
             }
         }
         let open = || -> std::io::Result<File> {
@@ -255,10 +279,6 @@ impl Cache {
             path.display()
         ));
         Ok(Self { path, known, file: Mutex::new(file) })
-    }
-
-    fn get(&self, picture: Digest, embedder: Digest) -> Option<Outcome> {
-        self.known.get(&(picture, embedder)).cloned()
     }
 
     fn keep(&self, line: &Line) -> Result<()> {

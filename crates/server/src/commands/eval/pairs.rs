@@ -30,7 +30,10 @@ pub(super) fn read(text: &str) -> Result<Vec<Pair>> {
         [each] => (1, *each),
         _ => bail!("the first line says how many folds and pairs there are"),
     };
-    ensure!((1..=1_000).contains(&folds) && (1..=1_000_000).contains(&each), "implausible numbers in the first line");
+    ensure!(
+        (1..=1_000).contains(&folds) && (1..=1_000_000).contains(&each),
+        "implausible numbers in the first line"
+    );
     let mut pairs = Vec::new();
     for (at, line) in lines.enumerate() {
         let number = |word: &str| word.parse().with_context(|| format!("line {}: no number: {word}", at + 2));
@@ -42,7 +45,11 @@ pub(super) fn read(text: &str) -> Result<Vec<Pair>> {
         };
         pairs.push(Pair { fold: at / (2 * each), pictures });
     }
-    ensure!(pairs.len() == folds * each * 2, "the list has {} pairs and its first line another number", pairs.len());
+    ensure!(
+        pairs.len() == folds * each * 2,
+        "the list has {} pairs and its first line another number",
+        pairs.len()
+    );
     Ok(pairs)
 }
 

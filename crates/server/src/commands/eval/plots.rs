@@ -2,14 +2,13 @@
 
 use anyhow::{Result, anyhow};
 use identity::eval::{GalleryReport, Report};
+use plotters::backend::SVGBackend;
 use plotters::chart::ChartBuilder;
 use plotters::coord::combinators::IntoLogRange;
-use plotters::backend::SVGBackend;
 use plotters::drawing::IntoDrawingArea;
 use plotters::element::{Circle, PathElement};
 use plotters::series::LineSeries;
 use plotters::style::{BLACK, BLUE, Color, IntoFont, RED, RGBColor, WHITE};
-
 
 const SIZE: (u32, u32) = (800, 560);
 /// Rates below this are drawn here: a logarithm knows no zero.
@@ -47,11 +46,8 @@ fn errors(report: &Report) -> Result<String> {
         colour,
         points: report.errors.iter().map(|e| (e.0, of(e))).collect(),
     };
-    let axes = Axes {
-        title: "Errors of single comparisons",
-        x: ("threshold", -0.2, 1.0),
-        y: ("rate", FLOOR, 1.0),
-    };
+    let axes =
+        Axes { title: "Errors of single comparisons", x: ("threshold", -0.2, 1.0), y: ("rate", FLOOR, 1.0) };
     draw(&axes, &[curve("false matches", RED, |e| e.1), curve("false non-matches", BLUE, |e| e.2)])
 }
 
@@ -61,7 +57,9 @@ fn reliability(gallery: &GalleryReport) -> Result<String> {
     let honest = Curve {
         name: "honest".to_owned(),
         colour: BLACK,
-        points: (-70..=0).map(|tenth| (f64::from(tenth) / 10.0, 10.0_f64.powf(f64::from(tenth) / 10.0))).collect(),
+        points: (-70..=0)
+            .map(|tenth| (f64::from(tenth) / 10.0, 10.0_f64.powf(f64::from(tenth) / 10.0)))
+            .collect(),
     };
     let found = Curve { name: "found".to_owned(), colour: BLUE, points };
     let axes = Axes {
@@ -106,7 +104,12 @@ fn paint(svg: &mut String, axes: &Axes, curves: &[Curve]) -> Result<(), Box<dyn 
         .x_label_area_size(44)
         .y_label_area_size(64)
         .build_cartesian_2d(x, y)?;
-    chart.configure_mesh().x_desc(axes.x.0).y_desc(axes.y.0).y_label_formatter(&|v| format!("{v:.0e}")).draw()?;
+    chart
+        .configure_mesh()
+        .x_desc(axes.x.0)
+        .y_desc(axes.y.0)
+        .y_label_formatter(&|v| format!("{v:.0e}"))
+        .draw()?;
     for curve in curves {
         let points: Vec<(f64, f64)> = curve.points.iter().map(|(x, y)| (*x, y.max(axes.y.1))).collect();
         let colour = curve.colour;
