@@ -104,7 +104,7 @@ pub struct SearchReport {
     pub by_score: OpenSet,
     /// By the posterior.
     pub by_posterior: OpenSet,
-    /// Whether the posterior can be believed by those who came. Far more of them are strangers than its prior says.
+    /// Whether the posterior can be believed, strangers weighted to the share that its prior says.
     pub reliability: Option<Reliability>,
     /// Under the policy, its bound first and then others.
     pub policy: Vec<Outcomes>,
@@ -255,8 +255,14 @@ pub fn search(
     let mut bounds = vec![plan.policy.p_wrong_max];
     bounds.extend(BOUNDS);
     let thresholds: Vec<f64> = (30..=80).step_by(2).map(|hundredth| f64::from(hundredth) / 100.0).collect();
-    let answers: Vec<Prediction> =
-        actions.iter().map(|a| Prediction { p_wrong: a.p_wrong, wrong: !a.right }).collect();
+    let (known, strangers) = (by_score.enrolled as f64, by_score.strangers as f64);
+    let prior = plan.prior_not_enrolled.value();
+    let stranger = prior / (1.0 - prior) * known / strangers;
+    let weight = |a: &Action| if a.enrolled { 1.0 } else { stranger };
+    let answers: Vec<Prediction> = actions
+        .iter()
+        .map(|a| Prediction { p_wrong: a.p_wrong, wrong: !a.right, weight: weight(a) })
+        .collect();
     Ok(Some(SearchReport {
         enrolled: visits.gallery.len() as u64,
         by_score,

@@ -11,6 +11,8 @@ pub struct Prediction {
     pub p_wrong: f64,
     /// Whether it was not.
     pub wrong: bool,
+    /// How much it counts, above 0: where more strangers came than the prior says, each of them counts less.
+    pub weight: f64,
 }
 
 /// All answers of one decade of stated error.
@@ -26,7 +28,8 @@ pub struct Bin {
     pub stated: f64,
     /// Share that was wrong.
     pub observed: f64,
-    /// Lower end of its 95 % interval (Clopper and Pearson, answers taken as independent).
+    /// Lower end of its 95 % interval (Clopper and Pearson over as many answers as the weights are worth, answers
+    /// taken as independent).
     pub low: f64,
     /// Upper end.
     pub high: f64,
@@ -53,8 +56,8 @@ pub fn reliability(answers: &[Prediction]) -> Option<Reliability> {
     if answers.is_empty() {
         return None;
     }
-    let n = answers.len() as f64;
-    let mut bins = Vec::new();
+    let n: f64 = answers.iter().map(|a| a.weight).sum();
+    let (mut bins, mut distance) = (Vec::new(), 0.0);
     for pair in EDGES.windows(2) {
         let (from, to) = (pair[0], pair[1]);
         let last = to >= 1.0;
@@ -63,20 +66,24 @@ pub fn reliability(answers: &[Prediction]) -> Option<Reliability> {
         if within.is_empty() {
             continue;
         }
-        let count = within.len() as f64;
-        let stated = within.iter().map(|a| a.p_wrong).sum::<f64>() / count;
-        let wrong = within.iter().filter(|a| a.wrong).count() as f64;
-        let (low, high) = clopper_pearson(wrong, count);
-        bins.push(Bin { from, to, answers: within.len() as u64, stated, observed: wrong / count, low, high });
+        let count: f64 = within.iter().map(|a| a.weight).sum();
+        let squares: f64 = within.iter().map(|a| a.weight.powi(2)).sum();
+        let stated = within.iter().map(|a| a.weight * a.p_wrong).sum::<f64>() / count;
+        let observed = within.iter().filter(|a| a.wrong).map(|a| a.weight).fold(0.0, |sum, w| sum + w) / count;
+        // So many answers of equal weight are worth as much (Kish 1965).
+        let worth = count * count / squares;
+        let (low, high) = clopper_pearson(observed * worth, worth);
+        distance += count * (stated - observed).abs();
+        bins.push(Bin { from, to, answers: within.len() as u64, stated, observed, low, high });
     }
-    let distance = |b: &Bin| b.answers as f64 * (b.stated - b.observed).abs();
+    let mean = |of: &dyn Fn(&Prediction) -> f64| answers.iter().map(|a| a.weight * of(a)).sum::<f64>() / n;
     let square = |a: &Prediction| (a.p_wrong - f64::from(u8::from(a.wrong))).powi(2);
     let surprise = |a: &Prediction| if a.wrong { -a.p_wrong.ln() } else { -(-a.p_wrong).ln_1p() };
     Some(Reliability {
-        expected_calibration_error: bins.iter().map(distance).sum::<f64>() / n,
-        brier: answers.iter().map(square).sum::<f64>() / n,
+        expected_calibration_error: distance / n,
+        brier: mean(&square),
         // Certain error that is none costs as much as the smallest number that is told from it.
-        log_loss: answers.iter().map(|a| surprise(a).min(-f64::MIN_POSITIVE.ln())).sum::<f64>() / n,
+        log_loss: mean(&|a| surprise(a).min(-f64::MIN_POSITIVE.ln())),
         bins,
     })
 }

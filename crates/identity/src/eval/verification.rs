@@ -206,9 +206,10 @@ fn best_threshold(pairs: &[&FoldPair]) -> f64 {
     let (mut best, mut gain, mut most) = (1.0_f64.next_up(), 0_i64, 0_i64);
     for (i, pair) in sorted.iter().enumerate() {
         gain += if pair.same { 1 } else { -1 };
-        let last_of_equals = sorted.get(i + 1).is_none_or(|next| next.score < pair.score);
-        if gain > most && last_of_equals {
-            (best, most) = (pair.score, gain);
+        let next = sorted.get(i + 1).map_or(-1.0, |next| next.score);
+        if gain > most && next < pair.score {
+            // Midway, because the next fold's scores are others.
+            (best, most) = (f64::midpoint(pair.score, next), gain);
         }
     }
     best

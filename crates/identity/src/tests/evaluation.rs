@@ -118,7 +118,7 @@ fn reliability_tells_honest_answers_from_bold_ones() {
         let answers: Vec<Prediction> = (0..200_000)
             .map(|_| {
                 let p = 10.0_f64.powf(-4.0 * random.uniform());
-                Prediction { p_wrong: p, wrong: random.uniform() < (p * boldness).min(1.0) }
+                Prediction { p_wrong: p, wrong: random.uniform() < (p * boldness).min(1.0), weight: 1.0 }
             })
             .collect();
         reliability(&answers).unwrap()
@@ -133,7 +133,14 @@ fn reliability_tells_honest_answers_from_bold_ones() {
     // Mean of p (1 - p) for p = 10^-4u: 1 / (4 ln 10) (1 - 1/2) = 0.0543.
     assert!((honest.brier - 0.0543).abs() < 0.002, "{}", honest.brier);
     assert!(reliability(&[]).is_none());
-    let certain = reliability(&[Prediction { p_wrong: f64::MIN_POSITIVE, wrong: true }]).unwrap();
+    // Two wrong answers that count half each are one in eleven, not two in twelve.
+    let answer = |wrong, weight| Prediction { p_wrong: 0.1, wrong, weight };
+    let mut weighted = vec![answer(false, 1.0); 10];
+    weighted.extend([answer(true, 0.5); 2]);
+    let weighted = reliability(&weighted).unwrap();
+    assert!((weighted.bins[0].observed - 1.0 / 11.0).abs() < 1e-12, "{weighted:?}");
+    let certain =
+        reliability(&[Prediction { p_wrong: f64::MIN_POSITIVE, wrong: true, weight: 1.0 }]).unwrap();
     assert!(certain.log_loss.is_finite());
 }
 
