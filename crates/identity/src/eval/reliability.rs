@@ -69,7 +69,8 @@ pub fn reliability(answers: &[Prediction]) -> Option<Reliability> {
         let count: f64 = within.iter().map(|a| a.weight).sum();
         let squares: f64 = within.iter().map(|a| a.weight.powi(2)).sum();
         let stated = within.iter().map(|a| a.weight * a.p_wrong).sum::<f64>() / count;
-        let observed = within.iter().filter(|a| a.wrong).map(|a| a.weight).fold(0.0, |sum, w| sum + w) / count;
+        let observed =
+            within.iter().filter(|a| a.wrong).map(|a| a.weight).fold(0.0, |sum, w| sum + w) / count;
         // So many answers of equal weight are worth as much (Kish 1965).
         let worth = count * count / squares;
         let (low, high) = clopper_pearson(observed * worth, worth);
