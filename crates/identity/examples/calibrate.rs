@@ -35,7 +35,7 @@ fn main() -> anyhow::Result<()> {
     );
     let most = Fusion { gallery_pictures: GALLERY_PICTURES_MAX, probe_frames: PROBE_FRAMES_MAX };
     let fitted = fit_all(&people, most, |_| ())?;
-    for (fusion, error) in &fitted.refused {
+    if let Some((fusion, error)) = fitted.refused.first() {
         bail!("{fusion:?}: {error}");
     }
     for model in &fitted.models {
