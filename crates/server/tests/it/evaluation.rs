@@ -35,7 +35,9 @@ fn a_folder_of_people_is_evaluated_and_taken_up_again() {
     let (set, out) = (folder.path().join("set"), folder.path().join("out"));
     people(&set);
     let pairs = folder.path().join("pairs.txt");
-    fs::write(&pairs, "2 1\nP001 1 2\nP001 1 P003 1\nP003 1 2\nP003 1 P005 3\n").unwrap();
+    let first = "P001 1 2\nP003 1 2\nP001 1 P003 1\nP001 2 P005 1";
+    let second = "P005 1 2\nP001 2 1\nP003 1 P005 2\nP003 2 P005 3";
+    fs::write(&pairs, format!("2\t2\n{first}\n{second}\n")).unwrap();
     let models = workspace().join("var/models");
     let calibration = workspace().join("policy/calibration/sface-lfw-dev-2.json");
     let arguments = [
