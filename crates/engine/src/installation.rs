@@ -21,7 +21,9 @@ use crate::outbox::{Endpoint, check_url, new_signing_secret};
 use crate::texts::{Route, Texts};
 
 /// Measured scores of the embedder we ship; see its provenance.
-const CALIBRATION: &str = include_str!("../../../policy/calibration/sface-lfw-dev.json");
+const CALIBRATION: &str = include_str!("../../../policy/calibration/sface-lfw-dev-2.json");
+/// What decided before. Never removed: recorded decisions are replayed with the calibration they name.
+const EARLIER_CALIBRATION: &str = include_str!("../../../policy/calibration/sface-lfw-dev.json");
 const DEFAULT_POLICY: &str = include_str!("../../../policy/default.toml");
 
 /// What an engine is opened with, besides its folder.
@@ -78,6 +80,15 @@ impl Installation {
     /// It does not parse, which is our own mistake.
     pub fn shipped_calibration() -> Result<Calibration> {
         Calibration::parse(CALIBRATION).context("reading the shipped calibration")
+    }
+
+    /// Every calibration that ever came with Surety, the one in force first.
+    ///
+    /// # Errors
+    /// One does not parse, which is our own mistake.
+    pub fn shipped_calibrations() -> Result<Vec<Calibration>> {
+        let earlier = Calibration::parse(EARLIER_CALIBRATION).context("reading an earlier calibration")?;
+        Ok(vec![Self::shipped_calibration()?, earlier])
     }
 
     /// Opens the engine on this folder. On the first start it creates the master key and the key of the first

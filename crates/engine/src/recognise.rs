@@ -8,7 +8,8 @@ use std::time::Instant;
 use anyhow::anyhow;
 use gallery::{Filter, Hit, Query, Search};
 use identity::{
-    Candidate, Certainty, Crowd, DeviceSighting, Fusion, PosteriorInput, RestBand, Trace, Visits, posterior,
+    Candidate, Certainty, Cohort, Crowd, DeviceSighting, Fusion, PosteriorInput, RestBand, Trace, Visits,
+    posterior,
 };
 use risk::{Face, Recognition as Rule};
 use serde::{Deserialize, Serialize};
@@ -197,12 +198,14 @@ impl Engine {
             score: hit.score,
             pictures: hit.pictures,
             prior: self.place.prior(&crowd, &trace_of(hit)),
+            cohort: Cohort::DEFAULT,
         };
         let alone = |hit: &Hit| RestBand {
             best_score: hit.score,
             pictures: hit.pictures,
             people: 1,
             prior: self.place.prior(&crowd, &trace_of(hit)),
+            cohort: Cohort::DEFAULT,
         };
         let mut rest: Vec<RestBand> = search.named.iter().map(alone).collect();
         for group in &search.unlisted {
@@ -215,6 +218,7 @@ impl Engine {
                 pictures: group.pictures,
                 people: group.people,
                 prior,
+                cohort: Cohort::DEFAULT,
             });
         }
         let prior_not_enrolled = Probability::new(self.rule.prior_not_enrolled);

@@ -35,14 +35,14 @@ struct Books {
 }
 
 /// Runs every check on one consistent state of the database, and looks for the pictures of erased captures where they
-/// lay.
+/// lay. Decisions are replayed with the calibration that they name, out of `calibrations`.
 ///
 /// # Errors
 /// The database or the folder cannot be read, or a row is damaged beyond reading.
 pub fn verify(
     store: &Store,
     captures: Option<&Objects>,
-    calibration: &Calibration,
+    calibrations: &[Calibration],
 ) -> Result<Vec<CheckResult>> {
     store.read(|tx| {
         let rows = Books {
@@ -69,7 +69,7 @@ pub fn verify(
             payments::everybody_is_told(tx, &rows)?,
             books::compensations_agree_with_disputes(&rows),
             decisions::every_debit_was_approved(tx, &rows)?,
-            decisions::decisions_replay(tx, &rows, calibration)?,
+            decisions::decisions_replay(tx, &rows, calibrations)?,
             erasures::nothing_erased_exists(tx, captures)?,
             erasures::no_face_without_consent(tx, &rows)?,
         ])

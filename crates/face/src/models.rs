@@ -182,6 +182,45 @@ impl FaceModels {
         guarded(|| self.evidence(&lane, opened, &mut clock, wait))
     }
 
+    /// The face that a labelled picture is of: the one nearest the middle and large, whatever its quality and whoever
+    /// stands beside. For measuring and calibrating with sets of labelled pictures, never for a payment.
+    ///
+    /// # Errors
+    /// [`AnalyseError`], as [`FaceModels::analyse`]; of a frame only what makes a template impossible.
+    pub fn analyse_labelled(&self, picture: &[u8]) -> Result<FaceEvidence, AnalyseError> {
+        let opened = Opened::read(picture)?;
+        let lane = self.lanes.take(self.wait).ok_or(AnalyseError::Busy { waited: self.wait })?;
+        guarded(|| self.labelled(&lane, opened))
+    }
+
+    fn labelled(&self, lane: &Lane, opened: Opened<'_>) -> Result<FaceEvidence, AnalyseError> {
+        let picture = opened.decode()?;
+        let (spec, network) = &self.detector;
+        let faces = detect::detect(network, lane, spec, &picture).map_err(failed("detection"))?;
+        let nearness = |face: &detect::Detection| {
+            let face = &face.face_box;
+            let (x, y) = (face.x + face.width / 2.0, face.y + face.height / 2.0);
+            #[expect(clippy::cast_precision_loss, reason = "pixels of a picture are far below 2^24")]
+            let (width, height) = (picture.width as f32, picture.height as f32);
+            face.area().sqrt() - (x - width / 2.0).hypot(y - height / 2.0)
+        };
+        let face = faces.iter().max_by(|a, b| nearness(a).total_cmp(&nearness(b)));
+        let face = face.ok_or(crate::FrameRefusal::NoFace)?;
+        let crop = align::align(&picture, &face.landmarks).ok_or(crate::FrameRefusal::ExtremePose)?;
+        let template = self.embed(lane, &crop).map_err(failed("embedding"))?;
+        let frame = FrameEvidence {
+            model: self.model_id,
+            picture_px: [picture.width, picture.height],
+            faces_seen: faces.len(),
+            face_box: face.face_box,
+            landmarks: face.landmarks,
+            detection_score: face.score,
+            quality: Geometry::of(face).with_light(&crop),
+            liveness: None,
+        };
+        Ok(FaceEvidence { frame, template, timings: StageTimings::default() })
+    }
+
     fn evidence(
         &self,
         lane: &Lane,

@@ -1,4 +1,6 @@
-//! A versioned calibration file: which model, which data, and one score model per fusion.
+//! A versioned calibration file: which model, which data, and for each cohort one score model per fusion.
+//!
+//! Version 1 knew no cohorts. It is still read, and means what it meant: recorded decisions are replayed with it.
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -6,7 +8,10 @@ use types::Digest;
 
 use crate::model::{Fusion, ScoreModel};
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+const VERSION_WITHOUT_COHORTS: u32 = 1;
+/// Most cohorts besides the default one.
+const COHORTS_MAX: usize = 64;
 
 /// Where a calibration comes from; shown to whoever relies on it and recorded with every decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +41,34 @@ pub struct Provenance {
 pub struct Calibration {
     provenance: Provenance,
     models: Vec<ScoreModel>,
+    cohorts: Vec<CohortModels>,
+}
+
+/// One of a calibration's cohorts; the default is everybody who is in no other. Means something only together with
+/// the calibration that gave it, as everything recorded with a decision does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Cohort(u16);
+
+/// A part of the population in which strangers resemble each other more than the whole population's do: the same
+/// threshold was measured to give eight to nine times the false matches on another continent's faces.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CohortModels {
+    /// What policy calls it.
+    pub name: String,
+    /// From comparisons of people of this cohort with each other; one for each fusion of the default.
+    pub models: Vec<ScoreModel>,
+}
+
+impl Cohort {
+    /// Everybody who is in no other.
+    pub const DEFAULT: Self = Self(0);
+
+    /// Whether it is the default.
+    #[must_use]
+    pub const fn is_default(&self) -> bool {
+        self.0 == 0
+    }
 }
 
 /// A calibration that cannot be used, or not for this.
@@ -66,6 +99,15 @@ pub enum CalibrationError {
         /// The embedder that is in use.
         asked: Digest,
     },
+    /// A cohort without a name, with another's name, or without a model for each of the default's fusions and rows.
+    #[error(
+        "a cohort has a name of its own, which is not `default`, and a score model for each fusion of the default \
+         with the same rows; there are {COHORTS_MAX} at most"
+    )]
+    Cohorts,
+    /// The calibration has fewer cohorts than that: it was made for another one.
+    #[error("the calibration has no such cohort")]
+    NoSuchCohort,
     /// More pictures or frames were averaged than any score model covers.
     #[error(
         "no score model covers a mean of {} gallery pictures against a mean of {} probe frames",
@@ -75,7 +117,7 @@ pub enum CalibrationError {
 }
 
 impl Calibration {
-    /// A calibration from its parts.
+    /// A calibration from its parts, for a population that is one cohort.
     ///
     /// # Errors
     /// [`CalibrationError::Provenance`], [`CalibrationError::Models`].
@@ -86,11 +128,35 @@ impl Calibration {
         if !named || *people == 0 || templates < people || *comparisons == 0 {
             return Err(CalibrationError::Provenance);
         }
-        models.sort_by_key(ScoreModel::fusion);
-        if models.is_empty() || models.windows(2).any(|pair| pair[0].fusion() == pair[1].fusion()) {
-            return Err(CalibrationError::Models);
+        sort_models(&mut models)?;
+        Ok(Self { provenance, models, cohorts: Vec::new() })
+    }
+
+    /// This calibration with cohorts.
+    ///
+    /// Nobody knows to which cohort the stranger at a terminal belongs, and strangers of the candidate's own resemble
+    /// her most. So a candidate's score is read by the more cautious of two models, row by row: her cohort's, and the
+    /// default's.
+    ///
+    /// # Errors
+    /// [`CalibrationError::Cohorts`], [`CalibrationError::Models`].
+    pub fn with_cohorts(self, mut cohorts: Vec<CohortModels>) -> Result<Self, CalibrationError> {
+        cohorts.sort_by(|a, b| a.name.cmp(&b.name));
+        let unnamed = |c: &CohortModels| c.name.trim().is_empty() || c.name == "default";
+        let twice = cohorts.windows(2).any(|pair| pair[0].name == pair[1].name);
+        if twice || cohorts.len() > COHORTS_MAX || cohorts.iter().any(unnamed) {
+            return Err(CalibrationError::Cohorts);
         }
-        Ok(Self { provenance, models })
+        for cohort in &mut cohorts {
+            sort_models(&mut cohort.models)?;
+            if cohort.models.len() != self.models.len() {
+                return Err(CalibrationError::Cohorts);
+            }
+            for (own, default) in cohort.models.iter_mut().zip(&self.models) {
+                *own = own.no_bolder_than(default).ok_or(CalibrationError::Cohorts)?;
+            }
+        }
+        Ok(Self { cohorts, ..self })
     }
 
     /// Reads a calibration file and checks all of it.
@@ -117,7 +183,28 @@ impl Calibration {
         })
     }
 
-    /// The score model for a fusion: the exact one, else the one with the fewest additional gallery pictures,
+    /// The cohort that policy calls by this name.
+    #[must_use]
+    pub fn cohort(&self, name: &str) -> Option<Cohort> {
+        let at = self.cohorts.iter().position(|cohort| cohort.name == name)?;
+        u16::try_from(at + 1).ok().map(Cohort)
+    }
+
+    /// All cohorts but the default, by name.
+    #[must_use]
+    pub fn cohorts(&self) -> &[CohortModels] {
+        &self.cohorts
+    }
+
+    /// The default cohort's score model for a fusion; see [`Calibration::score_model_of`].
+    ///
+    /// # Errors
+    /// [`CalibrationError::FusionNotCovered`].
+    pub fn score_model(&self, fusion: Fusion) -> Result<&ScoreModel, CalibrationError> {
+        self.score_model_of(Cohort::DEFAULT, fusion)
+    }
+
+    /// A cohort's score model for a fusion: the exact one, else the one with the fewest additional gallery pictures,
     /// then the fewest additional frames, that has **at least** as many of both.
     ///
     /// Averaging more pictures raises the scores of strangers too (a mean of unit vectors is shorter than one, and
@@ -127,15 +214,19 @@ impl Calibration {
     /// count the correlated frames of one capture as different ones.
     ///
     /// # Errors
-    /// [`CalibrationError::FusionNotCovered`].
-    pub fn score_model(&self, fusion: Fusion) -> Result<&ScoreModel, CalibrationError> {
+    /// [`CalibrationError::FusionNotCovered`], [`CalibrationError::NoSuchCohort`].
+    pub fn score_model_of(&self, cohort: Cohort, fusion: Fusion) -> Result<&ScoreModel, CalibrationError> {
+        let models = match usize::from(cohort.0).checked_sub(1) {
+            None => &self.models,
+            Some(at) => &self.cohorts.get(at).ok_or(CalibrationError::NoSuchCohort)?.models,
+        };
         let covers = |model: &&ScoreModel| {
             let has = model.fusion();
             has.gallery_pictures >= fusion.gallery_pictures && has.probe_frames >= fusion.probe_frames
         };
         let asked_for_some = fusion.gallery_pictures > 0 && fusion.probe_frames > 0;
         // Sorted by gallery pictures, then frames: the first that covers is the nearest.
-        self.models
+        models
             .iter()
             .find(|model| asked_for_some && covers(model))
             .ok_or(CalibrationError::FusionNotCovered(fusion))
@@ -147,11 +238,28 @@ impl Calibration {
         &self.provenance
     }
 
-    /// All score models, by gallery pictures, then probe frames.
+    /// The file's text: one line for each row, so that a new calibration can be read as a difference.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let plain = serde_json::to_string(self).expect("numbers and words have a JSON form");
+        let rows = plain.replace("],[", "],\n[").replace("\"knots\":[[", "\"knots\":[\n[");
+        let models = rows.replace("]},{", "]},\n{").replace("\"models\":[", "\"models\":[\n");
+        models.replace("\"provenance\"", "\n\"provenance\"") + "\n"
+    }
+
+    /// The default cohort's score models, by gallery pictures, then probe frames.
     #[must_use]
     pub fn models(&self) -> &[ScoreModel] {
         &self.models
     }
+}
+
+fn sort_models(models: &mut [ScoreModel]) -> Result<(), CalibrationError> {
+    models.sort_by_key(ScoreModel::fusion);
+    if models.is_empty() || models.windows(2).any(|pair| pair[0].fusion() == pair[1].fusion()) {
+        return Err(CalibrationError::Models);
+    }
+    Ok(())
 }
 
 #[derive(Serialize, Deserialize)]
@@ -160,22 +268,28 @@ struct RawCalibration {
     version: u32,
     provenance: Provenance,
     models: Vec<ScoreModel>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    cohorts: Vec<CohortModels>,
 }
 
 impl TryFrom<RawCalibration> for Calibration {
     type Error = CalibrationError;
 
     fn try_from(raw: RawCalibration) -> Result<Self, CalibrationError> {
-        if raw.version != VERSION {
-            return Err(CalibrationError::Version { found: raw.version });
+        let RawCalibration { version, provenance, models, cohorts } = raw;
+        let whole = Self::new(provenance, models);
+        match version {
+            VERSION => whole?.with_cohorts(cohorts),
+            VERSION_WITHOUT_COHORTS if cohorts.is_empty() => whole,
+            VERSION_WITHOUT_COHORTS => Err(CalibrationError::Cohorts),
+            found => Err(CalibrationError::Version { found }),
         }
-        Self::new(raw.provenance, raw.models)
     }
 }
 
 impl From<Calibration> for RawCalibration {
     fn from(calibration: Calibration) -> Self {
-        let Calibration { provenance, models } = calibration;
-        Self { version: VERSION, provenance, models }
+        let Calibration { provenance, models, cohorts } = calibration;
+        Self { version: VERSION, provenance, models, cohorts }
     }
 }

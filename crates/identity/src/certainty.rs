@@ -1,5 +1,7 @@
 //! How sure we are, with every term that led there.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use types::{PayerId, Probability, Score};
 
@@ -72,20 +74,86 @@ pub enum Rival {
     NotEnrolled,
 }
 
-/// The numbers of the sentence "1 in `one_in` that this is somebody else; the next explanation is
-/// `times_less_likely` times less likely; `searched` faces were compared".
+/// The numbers of the sentence that [`fmt::Display`] says in English. Messages to payers have their own words.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
     /// The most probable candidate.
     pub best: Option<PayerId>,
     /// One wrong in so many; 1 means certainly wrong.
     pub one_in: f64,
+    /// How many times likelier the best candidate's score is for its owner than for a stranger, inflation included;
+    /// 1 without a candidate.
+    pub face_times: f64,
+    /// One of so many payers here would be the best candidate, before any face was seen; infinite without one.
+    pub place_one_in: f64,
     /// The next explanation.
     pub rival: Rival,
     /// How many times less likely it is than the best; below 1 when it is likelier.
     pub times_less_likely: f64,
     /// Faces compared.
     pub searched: u64,
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { best, one_in, face_times, place_one_in, rival, times_less_likely, searched } = self;
+        let words = |n: f64| Numerals::English.of(n);
+        let Some(best) = best else {
+            return write!(f, "nobody is a candidate; {searched} faces searched");
+        };
+        let rival = match rival {
+            Rival::Payer(payer) => format!("{payer}"),
+            Rival::Unnamed => "one of the others searched".to_owned(),
+            Rival::NotEnrolled => "somebody who is not enrolled".to_owned(),
+        };
+        let (times, than) = if *times_less_likely >= 1.0 {
+            (*times_less_likely, "less")
+        } else {
+            (times_less_likely.recip(), "more")
+        };
+        write!(
+            f,
+            "sure of {best} to 1 in {}, because such a score is {} times likelier for its owner than for a stranger, \
+             where 1 payer in {} would be this one; the next best, {rival}, is {} times {than} likely; {searched} faces \
+             searched",
+            words(*one_in),
+            words(*face_times),
+            words(*place_one_in),
+            words(times),
+        )
+    }
+}
+
+/// How large numbers are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numerals {
+    /// 3.2 million.
+    English,
+    /// 320万.
+    Chinese,
+}
+
+impl Numerals {
+    /// A positive number with two significant digits, as people say it: small ones in figures, larger ones with a
+    /// word for the magnitude. Beyond the words there are, and for what is no number, figures with an exponent.
+    #[must_use]
+    pub fn of(self, n: f64) -> String {
+        let magnitudes: &[(f64, &str)] = match self {
+            Self::English => &[(1e3, " thousand"), (1e6, " million"), (1e9, " billion"), (1e12, " trillion")],
+            Self::Chinese => &[(1e4, "万"), (1e8, "亿"), (1e12, "万亿")],
+        };
+        let rounded = two_digits(n);
+        if !(rounded.is_finite() && rounded > 0.0) || rounded >= 1e16 {
+            return format!("{n:.1e}");
+        }
+        let (unit, word) = magnitudes.iter().rev().find(|(unit, _)| rounded >= *unit).unwrap_or(&(1.0, ""));
+        format!("{}{word}", two_digits(rounded / unit))
+    }
+}
+
+/// Rounded to two significant digits.
+fn two_digits(n: f64) -> f64 {
+    format!("{n:.1e}").parse().unwrap_or(n)
 }
 
 impl Certainty {
@@ -139,6 +207,8 @@ impl Certainty {
         Explanation {
             best: best.map(|term| term.payer),
             one_in: self.p_wrong.value().recip(),
+            face_times: best.map_or(1.0, |term| term.ln_lr.exp()),
+            place_one_in: best.map_or(f64::INFINITY, |term| (-term.ln_prior).exp()),
             rival: rival.1,
             times_less_likely: best.map_or(0.0, |term| (term.ln_joint - rival.0).exp()),
             searched: self.searched,

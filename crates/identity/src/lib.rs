@@ -18,7 +18,10 @@
 
 mod calibration;
 mod certainty;
+mod drift;
+pub mod eval;
 pub mod fit;
+mod interval;
 mod model;
 mod place;
 mod posterior;
@@ -26,9 +29,13 @@ mod posterior;
 #[cfg(test)]
 mod tests;
 
-pub use calibration::{Calibration, CalibrationError, Provenance};
-pub use certainty::{Best, Certainty, Explanation, RestTerm, Rival, Term};
-pub use model::{Fusion, GenuineFacts, ImpostorFacts, Knot, LN_FMR_FLOOR, LN_LR_CAP, ModelError, ScoreModel};
+pub use calibration::{Calibration, CalibrationError, Cohort, CohortModels, Provenance};
+pub use certainty::{Best, Certainty, Explanation, Numerals, RestTerm, Rival, Term};
+pub use drift::{BestStranger, Drift, Finding};
+pub use interval::clopper_pearson;
+pub use model::{
+    Fusion, GenuineFacts, ImpostorFacts, Knot, LN_FMR_FLOOR, LN_LR_CAP, ModelError, PeopleFacts, ScoreModel,
+};
 pub use place::{Crowd, DeviceSighting, PlaceError, PlaceModel, Trace, Visits};
 pub use posterior::{
     CANDIDATES_MAX, Candidate, PosteriorError, PosteriorInput, REST_BANDS_MAX, RestBand, posterior,

@@ -41,6 +41,24 @@ pub struct Knot {
     pub fnmr: f64,
 }
 
+/// How the impostor side's band was made (from version 2 of the file on).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeopleFacts {
+    /// Different people compared.
+    pub people: u64,
+    /// How often they were drawn anew.
+    pub resamples: u32,
+    /// So many scores above the threshold say as much about the tail's form as one independent one.
+    pub scores_per_independent: f64,
+    /// So many count as one where their number matters: some people resemble many.
+    pub scores_per_counted: f64,
+    /// Scores above the threshold.
+    pub excesses: u64,
+    /// Of the goodness of fit above the threshold, which was the lowest of those not rejected.
+    pub p_value: f64,
+}
+
 /// What the impostor side of a model was fitted to.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -59,6 +77,9 @@ pub struct ImpostorFacts {
     pub shape_upper: f64,
     /// Scale of the tail, best estimate.
     pub scale: f64,
+    /// Absent in files of version 1, whose band counted pairs of people as independent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resampling: Option<PeopleFacts>,
 }
 
 /// What the genuine side of a model was fitted to.
@@ -189,6 +210,30 @@ impl ScoreModel {
         self.crossing(fmr, |knot| knot.ln_fmr)
     }
 
+    /// Upper end of a two-sided 95 % interval of the same among people like those of the sample, each counted once
+    /// (Clopper and Pearson 1934): above 0 also where none of few was below.
+    #[must_use]
+    pub fn fnmr_upper(&self, score: Score) -> Probability {
+        let people = self.raw.genuine.people as f64;
+        probability(crate::interval::clopper_pearson(self.fnmr(score).value() * people, people).1)
+    }
+
+    /// This model with every row at least as cautious as another's: the larger false-match rates, the smaller
+    /// likelihood ratio. `None` where fusions or scores of the rows differ.
+    pub(crate) fn no_bolder_than(&self, other: &Self) -> Option<Self> {
+        let (own, others) = (&self.raw.knots, &other.raw.knots);
+        let alike = own.len() == others.len()
+            && self.fusion() == other.fusion()
+            && own.iter().zip(others).all(|(a, b)| a.score.total_cmp(&b.score).is_eq());
+        let mut raw = self.raw.clone();
+        for (knot, b) in raw.knots.iter_mut().zip(others) {
+            knot.ln_lr = knot.ln_lr.min(b.ln_lr);
+            knot.ln_fmr = knot.ln_fmr.max(b.ln_fmr);
+            knot.ln_fmr_upper = knot.ln_fmr_upper.max(b.ln_fmr_upper);
+        }
+        alike.then_some(Self { raw })
+    }
+
     fn at(&self, score: Score, column: impl Fn(&Knot) -> f64) -> f64 {
         let s = score.value();
         let after = self.raw.knots.partition_point(|knot| knot.score <= s);
@@ -260,8 +305,23 @@ impl TryFrom<RawModel> for ScoreModel {
 }
 
 fn check_facts(impostor: &ImpostorFacts, genuine: &GenuineFacts) -> Result<(), ModelError> {
-    let ImpostorFacts { scores, pairs, tail_from, tail_rate, shape, shape_upper, scale } = *impostor;
-    let sound = pairs > 0
+    let ImpostorFacts { scores, pairs, tail_from, tail_rate, shape, shape_upper, scale, resampling } =
+        *impostor;
+    let resampled = resampling.is_none_or(|r| {
+        let PeopleFacts { people, resamples, scores_per_independent, scores_per_counted, excesses, p_value } =
+            r;
+        people > 1
+            && resamples > 0
+            && scores_per_independent >= 1.0
+            && scores_per_independent.is_finite()
+            && scores_per_counted >= 1.0
+            && scores_per_counted.is_finite()
+            && excesses > 0
+            && excesses <= scores
+            && (0.0..=1.0).contains(&p_value)
+    });
+    let sound = resampled
+        && pairs > 0
         && scores >= pairs
         && (-1.0..=1.0).contains(&tail_from)
         && tail_rate > 0.0

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use types::{PayerId, Probability, Score};
 
-use crate::calibration::{Calibration, CalibrationError};
+use crate::calibration::{Calibration, CalibrationError, Cohort};
 use crate::certainty::{Certainty, RestTerm, Term};
 use crate::model::Fusion;
 
@@ -27,6 +27,9 @@ pub struct Candidate {
     /// Probability that it is this payer, before any face was seen, given that it is one of those searched;
     /// see [`crate::PlaceModel::prior`]. Above 0.
     pub prior: f64,
+    /// Whom she is measured by; not written for the default.
+    #[serde(default, skip_serializing_if = "Cohort::is_default")]
+    pub cohort: Cohort,
 }
 
 /// People who were searched but are not named, with scores in one band. Counting them at the band's upper end
@@ -42,6 +45,9 @@ pub struct RestBand {
     pub people: u64,
     /// The sum of their priors, in the sense of [`Candidate::prior`].
     pub prior: f64,
+    /// Whom they are measured by: all by the same.
+    #[serde(default, skip_serializing_if = "Cohort::is_default")]
+    pub cohort: Cohort,
 }
 
 /// All that the certainty depends on, besides the calibration.
@@ -105,14 +111,14 @@ pub fn posterior(calibration: &Calibration, input: &PosteriorInput) -> Result<Ce
     check(input)?;
     let enrolled = (1.0 - input.prior_not_enrolled.value()).ln();
     let inflation = input.impostor_inflation.ln();
-    let ln_lr = |pictures: u32, score: Score| -> Result<f64, CalibrationError> {
+    let ln_lr = |pictures: u32, score: Score, cohort: Cohort| -> Result<f64, CalibrationError> {
         let fusion = Fusion { gallery_pictures: pictures, probe_frames: input.frames };
-        Ok(calibration.score_model(fusion)?.ln_likelihood_ratio(score) - inflation)
+        Ok(calibration.score_model_of(cohort, fusion)?.ln_likelihood_ratio(score) - inflation)
     };
     let mut terms = Vec::with_capacity(input.candidates.len());
     for candidate in &input.candidates {
-        let Candidate { payer, score, pictures, prior } = *candidate;
-        let (ln_prior, ln_lr) = (enrolled + prior.ln(), ln_lr(pictures, score)?);
+        let Candidate { payer, score, pictures, prior, cohort } = *candidate;
+        let (ln_prior, ln_lr) = (enrolled + prior.ln(), ln_lr(pictures, score, cohort)?);
         terms.push(Term { payer, score, pictures, ln_prior, ln_lr, ln_joint: ln_prior + ln_lr });
     }
     let mut rest: Option<RestTerm> = None;
@@ -126,11 +132,12 @@ pub fn posterior(calibration: &Calibration, input: &PosteriorInput) -> Result<Ce
 fn rest_joints(
     input: &PosteriorInput,
     enrolled: f64,
-    ln_lr: impl Fn(u32, Score) -> Result<f64, CalibrationError>,
+    ln_lr: impl Fn(u32, Score, Cohort) -> Result<f64, CalibrationError>,
 ) -> Result<Vec<(&RestBand, f64)>, CalibrationError> {
     let mut joints = Vec::with_capacity(input.rest.len());
     for band in &input.rest {
-        joints.push((band, enrolled + band.prior.ln() + ln_lr(band.pictures, band.best_score)?));
+        let ln_lr = ln_lr(band.pictures, band.best_score, band.cohort)?;
+        joints.push((band, enrolled + band.prior.ln() + ln_lr));
     }
     joints.sort_by(|(a, x), (b, y)| {
         y.total_cmp(x).then(a.prior.total_cmp(&b.prior)).then(a.people.cmp(&b.people))

@@ -15,8 +15,10 @@ use zeroize::Zeroizing;
 use crate::clock;
 
 mod bench;
+mod calibrate;
 mod demo;
 mod enrol;
+mod eval;
 mod listening;
 mod reconcile;
 mod renew_operator_key;
@@ -49,6 +51,8 @@ enum Command {
     RenewOperatorKey(renew_operator_key::RenewOperatorKey),
     Seed(seed::Seed),
     SignRequest(sign_request::SignRequest),
+    Calibrate(calibrate::Calibrate),
+    Eval(eval::Eval),
     /// Print the OpenAPI document of the HTTP interface.
     Openapi,
     /// Print the register of processing: which personal data there is, why, who sees it, how long, how it ends.
@@ -168,6 +172,8 @@ impl Surety {
             Command::RenewOperatorKey(renew) => renew.run(),
             Command::Seed(seed) => seed.run(),
             Command::SignRequest(request) => request.run(),
+            Command::Calibrate(calibrate) => calibrate.run(),
+            Command::Eval(eval) => eval.run(),
             Command::Openapi => {
                 say(&crate::http::openapi().to_pretty_json().context("writing the OpenAPI document")?)?;
                 Ok(ExitCode::SUCCESS)

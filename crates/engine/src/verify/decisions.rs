@@ -111,7 +111,11 @@ fn attempt_agrees(tx: &Tx<'_>, row: &PaymentRow) -> Result<bool> {
 }
 
 /// Every decision, made again from what was recorded, gives the same posterior and the same verdict.
-pub(super) fn decisions_replay(tx: &Tx<'_>, books: &Books, calibration: &Calibration) -> Result<CheckResult> {
+pub(super) fn decisions_replay(
+    tx: &Tx<'_>,
+    books: &Books,
+    calibrations: &[Calibration],
+) -> Result<CheckResult> {
     let mut faults = Vec::new();
     for decision in &books.decisions {
         let at = format!("decision {} of {}", decision.seq, decision.session);
@@ -129,12 +133,15 @@ pub(super) fn decisions_replay(tx: &Tx<'_>, books: &Books, calibration: &Calibra
         if recognition.face() != case.face {
             faults.push(format!("{at}: the verdict saw another face"));
         }
-        if decision.calibration != calibration.provenance().id {
+        let Some(calibration) = calibrations.iter().find(|c| c.provenance().id == decision.calibration)
+        else {
             faults.push(format!(
-                "{at}: made under calibration {}, which is not this one",
+                "{at}: made under calibration {}, which is not known here",
                 decision.calibration
             ));
-        } else if let Recognition::Posterior(by_face) = &recognition
+            continue;
+        };
+        if let Recognition::Posterior(by_face) = &recognition
             && posterior(calibration, &by_face.input).context("replaying a posterior")? != by_face.certainty
         {
             faults.push(format!("{at}: another certainty"));

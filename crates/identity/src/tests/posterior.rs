@@ -3,8 +3,8 @@ use types::{PayerId, Probability, Score};
 
 use super::{fusion, shipped};
 use crate::{
-    CANDIDATES_MAX, Calibration, Candidate, Certainty, PosteriorError, PosteriorInput, RestBand, Rival,
-    posterior,
+    CANDIDATES_MAX, Calibration, Candidate, Certainty, Cohort, Numerals, PosteriorError, PosteriorInput,
+    RestBand, Rival, posterior,
 };
 
 fn payer(number: u32) -> PayerId {
@@ -16,7 +16,7 @@ fn probability(value: f64) -> Probability {
 }
 
 fn candidate(number: u32, score: f64, prior: f64) -> Candidate {
-    Candidate { payer: payer(number), score: Score::new(score), pictures: 2, prior }
+    Candidate { payer: payer(number), score: Score::new(score), pictures: 2, prior, cohort: Cohort::DEFAULT }
 }
 
 fn input(candidates: Vec<Candidate>, rest: Vec<RestBand>) -> PosteriorInput {
@@ -30,7 +30,7 @@ fn input(candidates: Vec<Candidate>, rest: Vec<RestBand>) -> PosteriorInput {
 }
 
 fn band(best_score: f64, people: u64, prior: f64) -> RestBand {
-    RestBand { best_score: Score::new(best_score), pictures: 2, people, prior }
+    RestBand { best_score: Score::new(best_score), pictures: 2, people, prior, cohort: Cohort::DEFAULT }
 }
 
 fn solve(input: &PosteriorInput) -> Certainty {
@@ -155,6 +155,7 @@ fn inputs() -> impl Strategy<Value = PosteriorInput> {
                     score: Score::new(score),
                     pictures,
                     prior: 10.0_f64.powf(ln),
+                    cohort: Cohort::DEFAULT,
                 })
                 .collect(),
             rest: rest
@@ -164,11 +165,36 @@ fn inputs() -> impl Strategy<Value = PosteriorInput> {
                     pictures,
                     people,
                     prior: 10.0_f64.powf(ln),
+                    cohort: Cohort::DEFAULT,
                 })
                 .collect(),
             prior_not_enrolled: probability(not_enrolled),
             impostor_inflation,
         })
+}
+
+#[test]
+fn says_how_sure_it_is() {
+    let found =
+        solve(&input(vec![candidate(1, 0.8, 1e-3), candidate(2, 0.62, 1e-3)], vec![band(0.3, 810, 0.9)]));
+    let said = found.explain().to_string();
+    for part in
+        ["sure of payer_", " to 1 in ", " million times likelier", "1 payer in 1.1 thousand", "812 faces"]
+    {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert_eq!(
+        solve(&input(vec![], vec![])).explain().to_string(),
+        "nobody is a candidate; 0 faces searched"
+    );
+    let words = |n: f64| [Numerals::English.of(n), Numerals::Chinese.of(n)];
+    assert_eq!(words(3_200_000.0), ["3.2 million", "320万"]);
+    assert_eq!(words(1_000.0), ["1 thousand", "1000"]);
+    assert_eq!(words(999_900.0), ["1 million", "100万"]);
+    assert_eq!(words(123_456_789.0), ["120 million", "1.2亿"]);
+    assert_eq!(words(4.71), ["4.7", "4.7"]);
+    assert_eq!(words(2.5e13), ["25 trillion", "25万亿"]);
+    assert_eq!(words(f64::INFINITY)[0], "inf");
 }
 
 fn calibrated(check: impl Fn(&Calibration) -> Result<(), TestCaseError>) -> Result<(), TestCaseError> {
@@ -213,7 +239,7 @@ proptest! {
         calibrated(|calibration| {
             let mut more = input.clone();
             if unnamed {
-                more.rest.push(RestBand { best_score: Score::new(score), pictures: 1, people: 1, prior: 0.01 });
+                more.rest.push(RestBand { pictures: 1, ..band(score, 1, 0.01) });
             } else {
                 more.candidates.push(candidate(99, score, 0.01));
             }

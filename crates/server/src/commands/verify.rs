@@ -32,8 +32,8 @@ impl Verify {
         let store = self.database.open(&self.data)?;
         let captures = self.captures.unwrap_or_else(|| self.data.join("captures"));
         let captures = captures.is_dir().then(|| Objects::open(&captures)).transpose()?;
-        let calibration = engine::Installation::shipped_calibration()?;
-        let results = engine::verify(&store, captures.as_ref(), &calibration).context("verifying")?;
+        let calibrations = engine::Installation::shipped_calibrations()?;
+        let results = engine::verify(&store, captures.as_ref(), &calibrations).context("verifying")?;
         let mut faults = 0;
         for result in &results {
             let word = if result.faults.is_empty() { "ok" } else { "WRONG" };

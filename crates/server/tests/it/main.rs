@@ -14,6 +14,7 @@ mod database;
 mod duties;
 mod edge;
 mod erasure;
+mod evaluation;
 mod first_version;
 mod fixture;
 mod headers;
