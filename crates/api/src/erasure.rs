@@ -26,6 +26,8 @@ pub enum ErasedKind {
     Template,
     /// A face that waited for its code.
     Enrolment,
+    /// What a face was made of, and the picture it came from if one was kept.
+    TemplatePart,
     /// The key of both.
     FaceKey,
     /// The face a terminal saw, its key, and with it its pictures.

@@ -7,6 +7,7 @@
 mod accounts;
 mod disputes;
 mod erasure;
+mod gallery;
 mod logins;
 mod merchants;
 mod money;
@@ -31,6 +32,7 @@ pub use disputes::{
     Purpose, Recovery, Side, StatementRequest, StatementView, TimelineEntry,
 };
 pub use erasure::{Closing, Erased, ErasedKind, ErasureReason, KeptCapture, Tombstone, Withdrawn};
+pub use gallery::{DuplicateAccount, DuplicateAccountList, GalleryJob, GalleryView};
 pub use logins::{
     AcceptInvitation, Accepted, BreakGlassList, BreakGlassView, Carrier, ChangePassword, ConfirmInvitation,
     Login, LoginView, NewBreakGlass, NewLogin, OidcAnswer, OidcCode, OpenLogin, OpenLoginList, TotpSetup,

@@ -9,6 +9,7 @@ sure-to = , sure to 1 in { $n }
 enrolment-code = Your code to switch on face payment: { $code }. It works for { $minutes } minutes. Nobody from the operator or a shop will ever ask for it. If you did not start this, ignore it: nothing is switched on.
 enrolment-failed = Face payment was not switched on: the code was wrong too often. If this was not you, change your PIN.
 face-enabled = Face payment is switched on. You can switch it off at any time, at once.
+face-enrol-again = We are replacing the program that recognises faces, and have no pictures of yours to compute a new template from. Please enrol again in the app, so that you can go on paying with your face. Until then everything works as before; afterwards pay with your device and PIN.
 face-deleted = You withdrew your consent: your face and the pictures of your payments were deleted, with their keys. What an open case still needs is deleted when that case is closed. Your account and your money stay as they are.
 case-pictures-deleted = Your case is closed, and the pictures that were kept for it are deleted, as you wished.
 account-closed = Your account is closed. Your face, name and number were deleted. The record of your payments is kept as long as the law asks.

@@ -419,6 +419,11 @@ pub(crate) mod duty {
         StaffRole::Administrator | StaffRole::Auditor
     }
 
+    /// Reading which model recognises faces, and how far work through all of them is.
+    pub(crate) fn watching_faces() -> StaffRoles {
+        StaffRole::Administrator | StaffRole::RiskAnalyst | StaffRole::Auditor
+    }
+
     /// Working on a dispute.
     pub(crate) fn disputes() -> StaffRoles {
         StaffRole::Investigator.into()

@@ -67,6 +67,8 @@ impl Engine {
             self.set_gallery_status(device.payer, Status::Paused)?;
         }
         let case = filed.ok_or(Rejected::AuthorisationReleased)?;
+        // Before the evidence is gathered: a capture that had become part of the template would match itself.
+        self.unlearn(ctx, device.payer, payment)?;
         let id = case.filing.id;
         // Also when an earlier call filed the case and then failed.
         if case.compensation == Compensation::Undecided {

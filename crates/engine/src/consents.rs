@@ -14,7 +14,7 @@ use crate::engine::{Context, Engine, record};
 use crate::rejected::{Error, Rejected};
 
 /// Oldest first; the last one is in force.
-const TEXTS: [Text; 2] = [
+const TEXTS: [Text; 3] = [
     Text {
         version: "2026-11",
         zh: include_str!("../messages/consent-2026-11-zh.txt"),
@@ -25,7 +25,14 @@ const TEXTS: [Text; 2] = [
         zh: include_str!("../messages/consent-2026-12-zh.txt"),
         en: include_str!("../messages/consent-2026-12-en.txt"),
     },
+    Text {
+        version: LEARNS_SINCE,
+        zh: include_str!("../messages/consent-2027-01-zh.txt"),
+        en: include_str!("../messages/consent-2027-01-en.txt"),
+    },
 ];
+/// The first text that says that enrolment pictures are kept, and that confirmed payments renew a template.
+const LEARNS_SINCE: &str = "2027-01";
 /// Instead of an operator that the policy does not name.
 const NOBODY: [(&str, &str); 2] = [
     ("本服务的运营方（尚未在策略中填写名称）", "本服务的运营方（尚未在策略中填写联系方式）"),
@@ -120,6 +127,13 @@ impl Engine {
     }
 }
 
+/// Does the consent that is given say that confirmed payments renew the template?
+pub(crate) fn may_learn(tx: &Tx<'_>, payer: PayerId) -> Result<bool, Error> {
+    let given = tx.consent(payer)?;
+    let place = |version: &str| TEXTS.iter().position(|text| text.version == version);
+    Ok(given.is_some_and(|given| place(&given.version) >= place(LEARNS_SINCE)))
+}
+
 /// The consent an enrolment rests on: to the text in force, and not withdrawn.
 pub(crate) fn consent_in_force(tx: &Tx<'_>, payer: PayerId) -> Result<ConsentRow, Error> {
     let given = tx.consent(payer)?.ok_or(Rejected::ConsentMissing)?;
@@ -176,7 +190,7 @@ mod tests {
     fn versions_ascend_and_every_text_is_its_own() {
         assert!(TEXTS.windows(2).all(|pair| pair[0].version < pair[1].version));
         assert!(TEXTS.windows(2).all(|pair| pair[0].zh != pair[1].zh && pair[0].en != pair[1].en));
-        assert_eq!(consent_version(), "2026-12");
+        assert_eq!(consent_version(), "2027-01");
     }
 
     /// A text that somebody agreed to is never edited: a change is a new version.

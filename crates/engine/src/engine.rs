@@ -19,11 +19,13 @@ use store::{EventRow, FaceState, MessageRow, Objects, PayerRow, Store, Tx};
 use types::{Date, Digest, EventId, GeoPoint, MessageId, PayerId, PhoneNumber, Template, Timestamp};
 
 use crate::duties::FacesHeld;
+use crate::following::Followed;
 use crate::keys::{KeyOf, Keys};
 use crate::outbox::Endpoint;
 use crate::passkeys::RelyingParty;
 use crate::recognise::Habits;
 use crate::rejected::{Error, Rejected};
+use crate::successor::Successor;
 use crate::texts::{Bell, Route};
 
 /// How many pictures an enrolment takes.
@@ -62,6 +64,8 @@ pub struct Engine {
     pub(crate) faces: Arc<FaceModels>,
     pub(crate) gallery: Gallery,
     pub(crate) calibration: Calibration,
+    /// The model that is to replace the one in use, if one is.
+    pub(crate) successor: Option<Successor>,
     pub(crate) place: PlaceModel,
     pub(crate) policy: Policy,
     pub(crate) policy_digest: Digest,
@@ -70,6 +74,8 @@ pub struct Engine {
     pub(crate) rule: Certainty,
     /// Who is a regular customer where.
     pub(crate) habits: Habits,
+    /// Templates that were brought in lately.
+    pub(crate) followed: Followed,
     /// Where the business day begins.
     pub(crate) time_zone: TimeZone,
     /// Where messages to payers are pushed, if anywhere.
@@ -93,6 +99,7 @@ pub(crate) struct Parts {
     pub(crate) keys: Keys,
     pub(crate) faces: Arc<FaceModels>,
     pub(crate) calibration: Calibration,
+    pub(crate) successor: Option<Successor>,
     pub(crate) policy: Policy,
     pub(crate) policy_digest: Digest,
     pub(crate) rule: Certainty,
@@ -143,6 +150,8 @@ impl Engine {
             faces: parts.faces,
             gallery,
             calibration: parts.calibration,
+            successor: parts.successor,
+            followed: Followed::default(),
             place: PlaceModel::default(),
             policy: parts.policy,
             policy_digest: parts.policy_digest,
@@ -161,19 +170,9 @@ impl Engine {
     }
 
     fn load_gallery(&self) -> anyhow::Result<()> {
-        let rows = self.store.read(|tx| tx.templates())?;
-        let model = self.faces.model_id();
-        for row in rows {
-            anyhow::ensure!(
-                row.model == model,
-                "the template of {} was made by another model ({}); enrol again or bring that model back",
-                row.payer,
-                row.model
-            );
-            let template = self.open_template(row.payer, row.face_key.as_ref(), &row.template_sealed)?;
-            let contact = self.open_contact(row.payer, row.contact_key.as_ref(), &row.contact_sealed)?;
-            let entry = entry(row.payer, row.pictures, (&contact.phone, row.home), row.face);
-            self.gallery.insert(entry, &template).context("filling the gallery")?;
+        self.model_must_be_ready()?;
+        for row in self.store.read(|tx| tx.templates(self.faces.model_id()))? {
+            self.admit(&row).context("filling the gallery")?;
         }
         Ok(())
     }
@@ -287,7 +286,7 @@ impl Engine {
         Ok(key)
     }
 
-    fn open_contact(
+    pub(crate) fn open_contact(
         &self,
         payer: PayerId,
         key: Option<&WrappedKey>,

@@ -7,8 +7,11 @@
 
 use ledger::Account;
 use serde_json::json;
-use store::{Erased, ErasedKind, ErasureReason, FaceState, KeptCapture, PayerRow, TombstoneRow, Tx};
-use types::{CaptureId, DisputeId, PayerId, SignedDuration, TombstoneId};
+use store::{
+    Erased, ErasedKind, ErasureReason, FaceState, KeptCapture, PartSource, PayerRow, TombstoneRow, Tx,
+    Waiting,
+};
+use types::{CaptureId, DisputeId, EnrolmentId, PayerId, SignedDuration, TombstoneId};
 
 use crate::callers::OwnDevice;
 use crate::debit::mask;
@@ -16,6 +19,7 @@ use crate::engine::{Context, Engine, FRAMES_PAY, Message, record, tell};
 use crate::payers::Profile;
 use crate::pins::verify_pin;
 use crate::rejected::{Error, Rejected};
+use crate::successor::enrolments_of;
 
 /// For how long other processes look for what was erased; a multiple of how often they look.
 const REMEMBERED: SignedDuration = SignedDuration::from_mins(10);
@@ -110,6 +114,7 @@ impl Engine {
             }
             ErasureReason::DisputeClosed => {}
         }
+        self.discard_pictures(&enrolments_in(tombstone)?);
         for capture in captures_in(tombstone)? {
             if let Err(error) = self.objects.discard(capture, *FRAMES_PAY.end()) {
                 tracing::error!(
@@ -203,8 +208,11 @@ fn erase_face(
         sealed: sealed.map(evidence::digest),
         key: None,
     };
-    if let Some((sealed, _)) = tx.template_sealed(payer)? {
+    for (_, sealed, _) in tx.templates_sealed(payer)? {
         erased.push(entry(ErasedKind::Template, payer.to_string(), Some(&sealed)));
+    }
+    for part in tx.parts(payer)? {
+        erased.push(entry(ErasedKind::TemplatePart, part.source.to_string(), Some(&part.template_sealed)));
     }
     for (id, sealed) in tx.waiting_templates(payer)? {
         erased.push(entry(ErasedKind::Enrolment, id.to_string(), Some(&sealed)));
@@ -225,8 +233,8 @@ fn erase_face(
         }
     }
     let tombstone = bury(tx, ctx, payer, (reason, erased, kept))?;
-    tx.delete_template(payer)?;
-    tx.discard_enrolments(payer)?;
+    tx.discard_enrolments(Waiting::Of(payer))?;
+    tx.delete_templates(payer)?;
     tx.delete_face_key(payer)?;
     tx.set_face(payer, FaceState::None)?;
     for kept in &tombstone.kept {
@@ -260,6 +268,13 @@ pub(crate) fn captures_in(tombstone: &TombstoneRow) -> Result<Vec<CaptureId>, Er
     let captures = tombstone.erased.iter().filter(|erased| erased.kind == ErasedKind::Capture);
     let ids = captures.map(|erased| erased.id.parse::<CaptureId>().map_err(anyhow::Error::new));
     Ok(ids.collect::<anyhow::Result<_>>()?)
+}
+
+/// The enrolments whose pictures go with what a tombstone tells of.
+pub(crate) fn enrolments_in(tombstone: &TombstoneRow) -> Result<Vec<EnrolmentId>, Error> {
+    let parts = tombstone.erased.iter().filter(|erased| erased.kind == ErasedKind::TemplatePart);
+    let sources = parts.map(|erased| erased.id.parse::<PartSource>().map_err(anyhow::Error::new));
+    Ok(enrolments_of(sources.collect::<anyhow::Result<Vec<_>>>()?))
 }
 
 /// The payer, unless the account was closed.

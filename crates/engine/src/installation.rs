@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use face::FaceModels;
 use identity::Calibration;
 use rand::Rng;
@@ -18,6 +18,7 @@ use crate::engine::{Context, Engine, Parts};
 use crate::keys::{Keys, Source};
 use crate::operator::make_first_operator;
 use crate::outbox::{Endpoint, check_url, new_signing_secret};
+use crate::successor::Successor;
 use crate::texts::{Route, Texts};
 
 /// Measured scores of the embedder we ship; see its provenance.
@@ -41,6 +42,19 @@ pub struct Options<'a> {
     pub master_keys: Option<&'a str>,
     /// How text messages to phones leave, if at all.
     pub texts: Option<Texts<'a>>,
+    /// What scores mean: the text of a calibration for the model in use; without it the one that comes with Surety.
+    pub calibration: Option<&'a str>,
+    /// The model that is to replace the one in use.
+    pub successor: Option<Model<'a>>,
+}
+
+/// A set of networks, and what its scores mean.
+#[derive(Clone, Copy)]
+pub struct Model<'a> {
+    /// The networks.
+    pub faces: &'a Arc<FaceModels>,
+    /// The text of their calibration.
+    pub calibration: &'a str,
 }
 
 /// A data folder, locked: one process at a time changes what lies in it.
@@ -91,6 +105,21 @@ impl Installation {
         Ok(vec![Self::shipped_calibration()?, earlier])
     }
 
+    /// Every calibration that decided on these books, or came with Surety: what decisions are replayed with.
+    ///
+    /// # Errors
+    /// The database fails, or one does not parse.
+    pub fn known_calibrations(store: &Store) -> Result<Vec<Calibration>> {
+        let mut known = Self::shipped_calibrations()?;
+        for text in store.read(|tx| tx.calibrations())? {
+            let kept = Calibration::parse(&text).context("reading a calibration that decided")?;
+            if !known.iter().any(|shipped| shipped.provenance().id == kept.provenance().id) {
+                known.push(kept);
+            }
+        }
+        Ok(known)
+    }
+
     /// Opens the engine on this folder. On the first start it creates the master key and the key of the first
     /// administrator (`staff.key`, readable by its owner only).
     ///
@@ -117,10 +146,12 @@ impl Installation {
         };
         let policy_digest = evidence::digest(policy_text.as_bytes());
         store.write(|tx| tx.keep_policy(policy_digest, policy_text, ctx.now))?;
-        let calibration = Self::shipped_calibration()?;
+        let calibration = Calibration::parse(options.calibration.unwrap_or(CALIBRATION))
+            .context("reading the calibration")?;
         calibration
             .for_model(faces.model_id())
             .context("checking the calibration against the embedding model")?;
+        keep_calibration(&store, &calibration, ctx)?;
         let parts = Parts {
             store,
             objects: Objects::open(
@@ -131,6 +162,7 @@ impl Installation {
             texts,
             faces,
             calibration,
+            successor: options.successor.map(successor).transpose()?,
             rule: rule(&policy)?,
             policy,
             policy_digest,
@@ -163,6 +195,25 @@ impl Installation {
         };
         Ok(Endpoint { url, secret })
     }
+}
+
+/// Decisions are replayed with the calibration they name, so one name stands for one text for good.
+fn keep_calibration(store: &Store, calibration: &Calibration, ctx: &Context<'_>) -> Result<()> {
+    let (id, text) = (&calibration.provenance().id, calibration.to_text());
+    let kept = store.write(|tx| tx.keep_calibration(id, &text, ctx.now))?;
+    ensure!(
+        kept == text,
+        "another calibration called {id} was used here before: give this one a name of its own"
+    );
+    Ok(())
+}
+
+fn successor(model: Model<'_>) -> Result<Successor> {
+    let Model { faces, calibration } = model;
+    Calibration::parse(calibration)
+        .and_then(|calibration| calibration.for_model(faces.model_id()).map(|_| ()))
+        .context("checking the next model's calibration")?;
+    Ok(Successor { faces: Arc::clone(faces) })
 }
 
 /// How a face is judged: by the policy's own settings, or, under the old rules, in investigations only, by the

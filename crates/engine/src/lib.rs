@@ -26,14 +26,18 @@ mod duties;
 mod engine;
 mod enrolment;
 mod erasure;
+mod following;
 mod four_eyes;
+mod gallery_jobs;
 mod gathering;
 mod identities;
 mod installation;
 mod invitations;
 mod keys;
+mod learning;
 mod life;
 mod logins;
+mod look_alikes;
 mod merchant_keys;
 mod merchants;
 mod messages;
@@ -60,7 +64,9 @@ mod rotation;
 mod seed;
 mod sessions;
 mod settling;
+mod successor;
 mod sweeping;
+mod templates;
 mod terminals;
 mod texts;
 mod users;
@@ -82,8 +88,9 @@ pub use disputes::{
 pub use duties::{FaceDuty, FacesHeld};
 pub use engine::{Context, Engine, FRAMES_ENROL, FRAMES_PAY, Health, Timings};
 pub use enrolment::EnrolmentProof;
+pub use gallery_jobs::{Advance, GalleryJob, GalleryState};
 pub use identities::{Identity, Vouched};
-pub use installation::{Installation, Options};
+pub use installation::{Installation, Model, Options};
 pub use invitations::Choice;
 pub use ledger::{Account, Purpose, Transfer};
 pub use logins::{LoginView, Opened, Proof, SESSION};
@@ -120,8 +127,9 @@ pub use settling::SettlementView;
 pub use store::{
     AccessRow, BreakGlassRow, CodePurpose, ConsentRow, CredentialKind, CredentialRow, DecisionRow,
     DeliveryRow, DeliveryState, EnrolmentRow, EnrolmentState, Erased, ErasedKind, ErasureReason, EvidenceRow,
-    FaceState, KeptCapture, Language, MessageRow, OrderState, PasskeyRow, Post, RefundRow, RelocationRow,
-    RelocationState, SettlementState, StandRow, TerminalState, TombstoneRow, UserRow, UserState,
+    FaceState, KeptCapture, Language, LookAlikeRow, MessageRow, OrderState, PasskeyRow, Post, RefundRow,
+    RelocationRow, RelocationState, SettlementState, StandRow, TerminalState, TombstoneRow, UserRow,
+    UserState,
 };
 pub use terminals::{Activated, Activation, NewTerminal, Onboarding, TerminalView};
 pub use texts::{Route, Text, Texts};

@@ -2,7 +2,6 @@
 //! number of that time.
 
 use anyhow::Context as _;
-use gallery::{Entry, Status};
 use serde_json::json;
 use store::{CodePurpose, PastPhoneRow, PayerRow, Tx};
 use types::{PayerId, PhoneNumber, Timestamp};
@@ -116,17 +115,7 @@ impl Engine {
 
     /// Brings what the gallery knows of a payer up to date with a changed number.
     fn refresh_gallery(&self, payer: PayerId) -> Result<(), Error> {
-        let Some(known) = self.gallery.entry(payer).map_err(anyhow::Error::new)? else { return Ok(()) };
-        let found = self.store.read(|tx| {
-            let owner = tx.payer(payer)?;
-            let template = tx.template_sealed(payer)?.map(|(sealed, _)| sealed);
-            Ok::<_, Error>(owner.zip(template).map(|found| (found, tx.face_key(payer))))
-        })?;
-        let Some(((owner, sealed), key)) = found else { return Ok(()) };
-        let contact = self.live_contact(&owner)?;
-        let template = self.open_template(payer, key?.as_ref(), &sealed)?;
-        let entry = Entry { last_four: contact.phone.last_four(), status: Status::Paused, ..known };
-        self.gallery.insert(entry, &template).map_err(anyhow::Error::new)?;
+        self.readmit(payer)?;
         Ok(())
     }
 }

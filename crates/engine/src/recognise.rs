@@ -333,6 +333,13 @@ impl Engine {
         })
     }
 
+    /// Whose template is nearest to a probe.
+    pub(crate) fn nearest(&self, probe: &Template) -> Result<Option<PayerId>, Error> {
+        let query = Query { probe, filter: Filter::default(), top: 1, named: &[] };
+        let search = self.gallery.search(&query).map_err(anyhow::Error::new)?;
+        Ok(search.hits.first().map(|hit| hit.payer))
+    }
+
     /// The old rules: the best face among those whose number ends in the typed digits.
     pub(crate) fn recognise_narrowed(
         &self,

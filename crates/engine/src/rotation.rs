@@ -277,11 +277,11 @@ impl Work<'_> {
             };
             let label = template_label(*payer);
             let reopen = |sealed: &[u8]| self.ring.open_first(&label, sealed).with_context(|| label.clone());
-            if let Some((sealed, _)) = tx.template_sealed(*payer)?
-                && Version::of(&sealed)? == Version::First
-            {
-                tx.reseal_template(*payer, &key.seal(&label, &reopen(&sealed)?, ctx.random))?;
-                resealed += 1;
+            for (model, sealed, _) in tx.templates_sealed(*payer)? {
+                if Version::of(&sealed)? == Version::First {
+                    tx.reseal_template(*payer, model, &key.seal(&label, &reopen(&sealed)?, ctx.random))?;
+                    resealed += 1;
+                }
             }
             for value in tx.first_enrolments(*payer)? {
                 tx.reseal_enrolment(value.id, &key.seal(&label, &reopen(&value.sealed)?, ctx.random))?;

@@ -1,6 +1,7 @@
 //! Pictures that should not be there: a process that dies between storing them and its transaction leaves some that no
 //! record names, and one that dies between erasing a capture and deleting its files leaves some that nothing opens.
 
+use store::{PartSource, Waiting};
 use types::{SignedDuration, Timestamp};
 
 use crate::engine::{Engine, FRAMES_PAY};
@@ -31,6 +32,36 @@ impl Engine {
         for capture in left.into_iter().filter(|capture| erased.contains(capture)) {
             self.objects.discard(capture, *FRAMES_PAY.end())?;
             swept += 1;
+        }
+        Ok(swept)
+    }
+
+    /// Wipes the templates of enrolments whose code works no more, with their pictures; returns of how many.
+    ///
+    /// # Errors
+    /// An operating fault.
+    pub fn expire_enrolments(&self, now: Timestamp) -> Result<usize, Error> {
+        let expired =
+            self.store.write(|tx| tx.discard_enrolments(Waiting::ExpiredBy(now)).map_err(Error::from))?;
+        self.discard_pictures(&expired);
+        Ok(expired.len())
+    }
+
+    /// Deletes the pictures of enrolments that no template rests on; returns of how many enrolments.
+    ///
+    /// # Errors
+    /// An operating fault; what was deleted stays deleted.
+    pub fn sweep_enrolments(&self, now: Timestamp) -> Result<usize, Error> {
+        let mut swept = 0;
+        for enrolment in self.objects.enrolments()? {
+            let begun = self.store.read(|tx| tx.enrolment(enrolment).map_err(Error::from))?;
+            // Pictures come before their record. Where there is none, its time is over by the id.
+            let young = begun.is_none() && store::made_at(enrolment)? > now - YOUNGEST;
+            let source = PartSource::Enrolment(enrolment);
+            if !young && !self.store.read(|tx| tx.has_parts_from(source).map_err(Error::from))? {
+                self.discard_pictures(&[enrolment]);
+                swept += 1;
+            }
         }
         Ok(swept)
     }

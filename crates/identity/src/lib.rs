@@ -16,6 +16,7 @@
 //!   (weighted isotonic regression) rather than cut, so neither the best candidate nor its rivals are favoured.
 #![forbid(unsafe_code)]
 
+mod ageing;
 mod calibration;
 mod certainty;
 mod drift;
@@ -29,6 +30,7 @@ mod posterior;
 #[cfg(test)]
 mod tests;
 
+pub use ageing::Ageing;
 pub use calibration::{Calibration, CalibrationError, Cohort, CohortModels, Provenance};
 pub use certainty::{Best, Certainty, Explanation, Numerals, RestTerm, Rival, Term};
 pub use drift::{BestStranger, Drift, Finding};

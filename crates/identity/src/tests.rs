@@ -1,5 +1,6 @@
 //! The shipped calibration, and helpers for the tests beside this file.
 
+mod ageing;
 mod cohorts;
 mod drift;
 mod evaluation;

@@ -5,16 +5,18 @@
 #![forbid(unsafe_code)]
 
 mod duties;
+mod learning;
 mod people;
 mod policy;
 mod rates;
 mod verdict;
 
 pub use duties::{Duties, Operator};
+pub use learning::Learning;
 pub use people::{Age, Codes, Devices, Holder, Minors, Pins, Texts, Tiers};
 pub use policy::{
-    Certainty, Check, CheckStrength, Compensation, Familiarity, Limits, Liveness, Policy, PolicyError,
-    Recognition, Tier, Times,
+    Certainty, Check, CheckStrength, Compensation, Familiarity, Limits, Liveness, LookAlikeBound, Policy,
+    PolicyError, Recognition, Tier, Times,
 };
 pub use rates::{Rate, Rates};
 pub use verdict::{Case, Face, Passed, Reason, Refusal, Verdict, decide};

@@ -1,9 +1,10 @@
 //! The operator's policy: a commented TOML file, read once, checked as a whole.
 
 use serde::{Deserialize, Serialize};
-use types::{Amount, Currency, SignedDuration};
+use types::{Amount, Currency, Probability, Score, SignedDuration};
 
 use crate::duties::{Duties, Operator};
+use crate::learning::Learning;
 use crate::people::{Codes, Devices, Minors, Pins, Texts, Tiers};
 use crate::rates::Rates;
 
@@ -54,6 +55,9 @@ pub struct Policy {
     /// What follows from how well a holder is known.
     #[serde(default)]
     pub tiers: Tiers,
+    /// How templates are renewed; none: never.
+    #[serde(default)]
+    pub learning: Option<Learning>,
     /// Who operates this; none leaves the consent to face data incomplete.
     #[serde(default)]
     pub operator: Option<Operator>,
@@ -92,12 +96,40 @@ pub struct Certainty {
     /// Each frame by itself must reach a score that strangers reach at most this often, or a strong factor is
     /// needed: frames of two people can be mixed into one capture.
     pub frame_fmr_max: f64,
-    /// Similarity of two enrolled faces from which on both always need a strong factor.
-    pub look_alike_from: f64,
+    /// Two enrolled people whose likeness two strangers' faces reach at most this often always need a strong factor.
+    #[serde(default)]
+    pub look_alike_fmr: Option<f64>,
+    /// The same as a similarity, whatever it means for the model in use: the key of older policies. Exactly one of both
+    /// is set.
+    #[serde(default)]
+    pub look_alike_from: Option<f64>,
     /// How habits and devices raise the prior of a candidate.
     pub familiarity: Familiarity,
     /// Bounds by amount, ascending; the last one has no upper end.
     pub tiers: Vec<Tier>,
+}
+
+/// From where on two enrolled people look alike.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum LookAlikeBound {
+    /// Where strangers' faces reach their likeness at most this often.
+    Fmr(Probability),
+    /// From this similarity on.
+    Score(Score),
+}
+
+impl Certainty {
+    /// From where on two enrolled people look alike.
+    ///
+    /// # Panics
+    /// If the policy was not checked.
+    #[must_use]
+    pub fn look_alike(&self) -> LookAlikeBound {
+        let fmr =
+            self.look_alike_fmr.map(|fmr| Probability::new(fmr).expect("a checked policy holds a rate"));
+        let score = self.look_alike_from.map(|score| LookAlikeBound::Score(Score::new(score)));
+        fmr.map(LookAlikeBound::Fmr).or(score).expect("a checked policy has one of both")
+    }
 }
 
 /// How habits and devices raise the prior of a candidate.
@@ -337,6 +369,7 @@ impl Policy {
         )?;
         self.check_people()?;
         self.duties.check()?;
+        self.learning.map_or(Ok(()), Learning::check)?;
         self.operator.as_ref().map_or(Ok(()), Operator::check)?;
         match &self.recognition {
             Recognition::NarrowedByLastFour { threshold } => require(
@@ -409,7 +442,15 @@ impl Certainty {
             "recognition.frame_fmr_max is above 0 and below 1e-2",
         )?;
         require(
-            (-1.0..=1.0).contains(&self.look_alike_from),
+            self.look_alike_fmr.is_some() != self.look_alike_from.is_some(),
+            "recognition.look_alike_fmr says who looks alike, or look_alike_from in its place",
+        )?;
+        require(
+            self.look_alike_fmr.is_none_or(|fmr| fmr > 0.0 && fmr < 1e-2),
+            "recognition.look_alike_fmr is above 0 and below 1e-2",
+        )?;
+        require(
+            self.look_alike_from.is_none_or(|score| (-1.0..=1.0).contains(&score)),
             "recognition.look_alike_from is a cosine, between -1 and 1",
         )?;
         let bounds: Vec<Option<i64>> = self.tiers.iter().map(|tier| tier.up_to_minor).collect();

@@ -3,16 +3,15 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Parser, Subcommand};
-use engine::{Engine, Installation, Options, Texts};
-use face::FaceModels;
+use engine::{Engine, Installation, Model, Options, Texts};
 use store::Store;
 use zeroize::Zeroizing;
 
 use crate::clock;
+use networks::Loaded;
 
 mod bench;
 mod calibrate;
@@ -20,8 +19,10 @@ mod demo;
 mod enrol;
 mod eval;
 mod listening;
+mod networks;
 mod reconcile;
 mod renew_operator_key;
+mod retire_models;
 mod rotate;
 mod seed;
 mod serve;
@@ -49,6 +50,7 @@ enum Command {
     Reconcile(reconcile::Reconcile),
     RotateMasterKey(rotate::RotateMasterKey),
     RenewOperatorKey(renew_operator_key::RenewOperatorKey),
+    RetireModels(retire_models::RetireModels),
     Seed(seed::Seed),
     SignRequest(sign_request::SignRequest),
     Calibrate(calibrate::Calibrate),
@@ -70,6 +72,8 @@ struct Folders {
     /// The folder with the model files that `cargo xtask models` fetched.
     #[arg(long, value_name = "FOLDER", default_value = "var/models")]
     models: PathBuf,
+    #[command(flatten)]
+    networks: networks::Networks,
     /// A policy file instead of the built-in default.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
@@ -129,10 +133,7 @@ impl Database {
 impl Folders {
     /// The engine on the data folder, and the lock that keeps other processes out.
     fn open(&self) -> Result<(Installation, Engine)> {
-        let faces = Arc::new(
-            FaceModels::load(&self.models)
-                .context("loading the models; `cargo xtask models` fetches them")?,
-        );
+        let Loaded { faces, calibration, successor } = self.networks.load(&self.models)?;
         let policy = Installation::policy_text(self.policy.as_deref())?;
         let installation = Installation::open(&self.data)?;
         let options = Options {
@@ -142,6 +143,10 @@ impl Folders {
             push_gateway: self.push_gateway.as_deref(),
             master_keys: self.master.keys.as_deref(),
             texts: self.texts()?,
+            calibration: calibration.as_deref(),
+            successor: successor
+                .as_ref()
+                .map(|(faces, calibration)| Model { faces, calibration: calibration.as_str() }),
         };
         let engine = clock::with_context(|ctx| installation.engine(faces, &options, ctx))?;
         Ok((installation, engine))
@@ -170,6 +175,7 @@ impl Surety {
             Command::Reconcile(reconcile) => Ok(reconcile.run()),
             Command::RotateMasterKey(rotate) => rotate.run(),
             Command::RenewOperatorKey(renew) => renew.run(),
+            Command::RetireModels(retire) => retire.run(),
             Command::Seed(seed) => seed.run(),
             Command::SignRequest(request) => request.run(),
             Command::Calibrate(calibrate) => calibrate.run(),

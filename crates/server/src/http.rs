@@ -94,6 +94,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(routes::money::routes())
         .merge(routes::deliveries::routes())
         .merge(routes::disputes::routes())
+        .merge(routes::gallery::routes())
         .merge(routes::users::routes())
         .merge(routes::logins::routes())
         .merge(routes::oidc::routes())

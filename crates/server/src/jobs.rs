@@ -15,6 +15,7 @@ use engine::{Engine, Queue};
 
 use self::post::Poster;
 
+mod faces;
 mod outbox;
 mod post;
 mod rounds;
@@ -69,6 +70,7 @@ impl Jobs {
         let (token, alive) = channel();
         let job = Starter { engine, stop: &stop, token };
         job.start("rounds", rounds::run)?;
+        job.start("faces", faces::run)?;
         let queues =
             [(Queue::Webhooks, WEBHOOK_SENDERS), (Queue::Pushes, PUSH_SENDERS), (Queue::Texts, TEXT_SENDERS)];
         for (queue, senders) in queues {

@@ -50,6 +50,8 @@ pub enum ErasedKind {
     Template,
     /// A template that waited for its holder's code.
     Enrolment,
+    /// What a template is made of, and the picture it came from if one was kept.
+    TemplatePart,
     /// The key of a payer's templates.
     FaceKey,
     /// The probe of a capture, its key, and with it its pictures.
@@ -162,17 +164,6 @@ impl Tx<'_> {
             &[since.into()],
             |row| row.parse("payer_id"),
         )
-    }
-
-    /// The live template of a payer, sealed, and when it was made.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn template_sealed(&self, payer: PayerId) -> Result<Option<(Vec<u8>, Timestamp)>> {
-        let sql = "SELECT template_sealed, created_at FROM templates WHERE payer_id = ?1";
-        self.first_locked(sql, &[text(payer)], |row| {
-            Ok((row.blob("template_sealed")?, row.time("created_at")?))
-        })
     }
 
     /// The templates of a payer that wait for a code, sealed.
@@ -330,6 +321,7 @@ impl Tx<'_> {
         };
         let sql = [
             without("templates", "'a template'", ""),
+            without("template_parts", "t.source", ""),
             without("face_keys", "'a face key'", ""),
             without("enrolments", "t.id", "t.template_sealed IS NOT NULL AND"),
             without(

@@ -39,12 +39,12 @@ impl Tx<'_> {
         Ok(kept == 1)
     }
 
-    /// How many templates are stored, in all processes' names.
+    /// How many people have a stored template, in all processes' names.
     ///
     /// # Errors
     /// The database fails.
     pub fn face_count(&self) -> Result<u64> {
-        let count = self.number("SELECT count(*) AS n FROM templates", &[])?;
+        let count = self.number("SELECT count(DISTINCT payer_id) AS n FROM templates", &[])?;
         u64::try_from(count).context("a count is not negative")
     }
 }

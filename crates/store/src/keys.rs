@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use evidence::{Generation, Version, WrappedKey};
-use types::{CaptureId, EnrolmentId, MerchantId, PayerId, SessionId, Timestamp};
+use types::{CaptureId, Digest, EnrolmentId, MerchantId, PayerId, SessionId, Timestamp};
 
 use crate::Tx;
 use crate::value::{Row, text};
@@ -254,14 +254,14 @@ impl Tx<'_> {
         )
     }
 
-    /// Writes the live template of a payer, sealed anew.
+    /// Writes the live template of a payer and a model, sealed anew.
     ///
     /// # Errors
     /// The database fails.
-    pub fn reseal_template(&self, payer: PayerId, sealed: &[u8]) -> Result<()> {
+    pub fn reseal_template(&self, payer: PayerId, model: Digest, sealed: &[u8]) -> Result<()> {
         self.execute_one(
-            "UPDATE templates SET template_sealed = ?2 WHERE payer_id = ?1",
-            &[text(payer), sealed.into()],
+            "UPDATE templates SET template_sealed = ?3 WHERE payer_id = ?1 AND model = ?2",
+            &[text(payer), text(model), sealed.into()],
         )
     }
 

@@ -1,17 +1,48 @@
 //! Sealed pictures in a local folder, one file each. An object is written whole or not at all.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use evidence::Version;
-use types::{CaptureId, Timestamp};
+use types::{CaptureId, EnrolmentId, Timestamp};
 
 use crate::Unavailable;
 
-/// The folder captures lie in. What lies there is sealed before it comes here.
+/// What a stored picture is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PictureOf {
+    /// A frame of a capture.
+    Capture(CaptureId),
+    /// A picture somebody enrolled with.
+    Enrolment(EnrolmentId),
+}
+
+impl From<CaptureId> for PictureOf {
+    fn from(id: CaptureId) -> Self {
+        Self::Capture(id)
+    }
+}
+
+impl From<EnrolmentId> for PictureOf {
+    fn from(id: EnrolmentId) -> Self {
+        Self::Enrolment(id)
+    }
+}
+
+impl fmt::Display for PictureOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Capture(id) => id.fmt(f),
+            Self::Enrolment(id) => id.fmt(f),
+        }
+    }
+}
+
+/// The folder pictures lie in. What lies there is sealed before it comes here.
 pub struct Objects {
     folder: PathBuf,
 }
@@ -26,12 +57,12 @@ impl Objects {
         Ok(Self { folder: folder.to_owned() })
     }
 
-    /// Stores one frame of a capture: written beside, synced, then renamed into place.
+    /// Stores one picture of a capture or an enrolment: written beside, synced, then renamed into place.
     ///
     /// # Errors
     /// The disk is full, or the folder cannot be written.
-    pub fn put_frame(&self, capture: CaptureId, index: usize, sealed: &[u8]) -> Result<()> {
-        let path = self.path(capture, index);
+    pub fn put_frame(&self, of: impl Into<PictureOf>, index: usize, sealed: &[u8]) -> Result<()> {
+        let path = self.path(of.into(), index);
         let partial = path.with_extension("part");
         let write = || -> std::io::Result<()> {
             let mut file = fs::File::create(&partial)?;
@@ -50,12 +81,12 @@ impl Objects {
             .with_context(|| format!("storing {}", path.display()))
     }
 
-    /// A stored frame; `None` when it was deleted or never stored.
+    /// A stored picture; `None` when it was deleted or never stored.
     ///
     /// # Errors
     /// The folder cannot be read.
-    pub fn frame(&self, capture: CaptureId, index: usize) -> Result<Option<Vec<u8>>> {
-        let path = self.path(capture, index);
+    pub fn frame(&self, of: impl Into<PictureOf>, index: usize) -> Result<Option<Vec<u8>>> {
+        let path = self.path(of.into(), index);
         match fs::read(&path) {
             Ok(sealed) => Ok(Some(sealed)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -63,13 +94,14 @@ impl Objects {
         }
     }
 
-    /// Deletes the frames of a capture, whole or half written; those that were never stored are left out.
+    /// Deletes the pictures of a capture or an enrolment, whole or half written; those that were never stored are left out.
     ///
     /// # Errors
     /// The folder cannot be written.
-    pub fn discard(&self, capture: CaptureId, frames: usize) -> Result<()> {
+    pub fn discard(&self, of: impl Into<PictureOf>, frames: usize) -> Result<()> {
+        let of = of.into();
         for index in 0..frames {
-            let path = self.path(capture, index);
+            let path = self.path(of, index);
             for path in [path.with_extension("part"), path] {
                 match fs::remove_file(&path) {
                     Ok(()) => {}
@@ -81,23 +113,34 @@ impl Objects {
         Ok(())
     }
 
-    /// Every picture here, by the capture and its place in it.
+    /// Every picture of a capture, by the capture and its place in it.
     ///
     /// # Errors
     /// The folder cannot be read.
     pub fn frames(&self) -> Result<Vec<(CaptureId, usize)>> {
-        let reading = || format!("reading {}", self.folder.display());
-        let mut found = Vec::new();
-        for entry in fs::read_dir(&self.folder).with_context(reading)? {
-            let name = entry.with_context(reading)?.file_name();
-            let frame = name.to_str().and_then(|name| name.strip_suffix(".sealed"));
-            let parts = frame.and_then(|name| name.split_once('-'));
-            if let Some((Ok(id), Ok(index))) = parts.map(|(id, index)| (id.parse(), index.parse())) {
-                found.push((id, index));
-            }
-        }
+        let whole = |name: &str| {
+            let (id, index) = name.strip_suffix(".sealed")?.split_once('-')?;
+            Some((id.parse().ok()?, index.parse().ok()?))
+        };
+        let mut found: Vec<_> = self.names()?.iter().filter_map(|name| whole(name)).collect();
         found.sort_unstable();
         Ok(found)
+    }
+
+    /// The enrolments that have files here, whole or half written.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn enrolments(&self) -> Result<BTreeSet<EnrolmentId>> {
+        let owner = |name: &String| name.split_once('-').and_then(|(id, _)| id.parse().ok());
+        Ok(self.names()?.iter().filter_map(owner).collect())
+    }
+
+    fn names(&self) -> Result<Vec<String>> {
+        let reading = || format!("reading {}", self.folder.display());
+        let entries = fs::read_dir(&self.folder).with_context(reading)?;
+        let names = entries.map(|entry| Ok(entry.with_context(reading)?.file_name().into_string().ok()));
+        names.filter_map(Result::transpose).collect()
     }
 
     /// The version of a stored picture; `None` when it is not there, or is no sealed value.
@@ -105,7 +148,7 @@ impl Objects {
     /// # Errors
     /// The file cannot be read.
     pub fn version(&self, capture: CaptureId, index: usize) -> Result<Option<Version>> {
-        let path = self.path(capture, index);
+        let path = self.path(capture.into(), index);
         let mut first = [0];
         let read = fs::File::open(&path).and_then(|mut file| file.read(&mut first));
         match read {
@@ -120,11 +163,9 @@ impl Objects {
     /// # Errors
     /// The folder cannot be read.
     pub fn captures(&self, from: Timestamp, until: Timestamp) -> Result<BTreeSet<CaptureId>> {
-        let reading = || format!("reading {}", self.folder.display());
         let mut found = BTreeSet::new();
-        for entry in fs::read_dir(&self.folder).with_context(reading)? {
-            let name = entry.with_context(reading)?.file_name();
-            let id = name.to_str().and_then(|name| name.split_once('-')).and_then(|(id, _)| id.parse().ok());
+        for name in self.names()? {
+            let id = name.split_once('-').and_then(|(id, _)| id.parse().ok());
             let Some(id): Option<CaptureId> = id else { continue };
             if (from..until).contains(&made_at(id)?) {
                 found.insert(id);
@@ -133,13 +174,21 @@ impl Objects {
         Ok(found)
     }
 
-    fn path(&self, capture: CaptureId, index: usize) -> PathBuf {
-        self.folder.join(format!("{capture}-{index}.sealed"))
+    fn path(&self, of: PictureOf, index: usize) -> PathBuf {
+        self.folder.join(format!("{of}-{index}.sealed"))
     }
 }
 
-/// The first 48 bits of a UUID of version 7 are milliseconds since 1970.
-fn made_at(id: CaptureId) -> Result<Timestamp> {
-    let milliseconds = i64::try_from(id.to_bits() >> 80).context("48 bits fit 64")?;
-    Timestamp::from_millisecond(milliseconds).with_context(|| format!("the time in {id}"))
+/// When what a picture is of was begun: the first 48 bits of a UUID of version 7 are milliseconds since 1970.
+///
+/// # Errors
+/// The id holds a time beyond the calendar.
+pub fn made_at(of: impl Into<PictureOf>) -> Result<Timestamp> {
+    let of = of.into();
+    let bits = match of {
+        PictureOf::Capture(id) => id.to_bits(),
+        PictureOf::Enrolment(id) => id.to_bits(),
+    };
+    let milliseconds = i64::try_from(bits >> 80).context("48 bits fit 64")?;
+    Timestamp::from_millisecond(milliseconds).with_context(|| format!("the time in {of}"))
 }

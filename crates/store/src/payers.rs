@@ -1,10 +1,11 @@
-//! Payers and their faces: consent, enrolment, template, look-alikes.
+//! Payers: account, consent, enrolment.
 
 use anyhow::{Result, bail};
 use evidence::WrappedKey;
 use types::{ConsentId, Digest, EnrolmentId, GeoPoint, PayerId, Tier, Timestamp};
 
 use crate::Tx;
+use crate::templates::PartSource;
 use crate::value::{Row, Value, text};
 
 /// The language a payer reads.
@@ -38,7 +39,7 @@ impl FaceState {
         }
     }
 
-    fn parse(text: &str) -> Result<Self> {
+    pub(crate) fn parse(text: &str) -> Result<Self> {
         Ok(match text {
             "none" => Self::None,
             "enabled" => Self::Enabled,
@@ -121,6 +122,15 @@ impl EnrolmentState {
     }
 }
 
+/// Whose waiting enrolments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// One payer's.
+    Of(PayerId),
+    /// Everybody's whose code stopped working by this time.
+    ExpiredBy(Timestamp),
+}
+
 /// A face waiting for its holder's confirmation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnrolmentRow {
@@ -146,31 +156,6 @@ pub struct EnrolmentRow {
     pub created_at: Timestamp,
     /// When the code stops working.
     pub expires_at: Timestamp,
-}
-
-/// A live template, with what search needs to know about its owner.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TemplateRow {
-    /// Whose.
-    pub payer: PayerId,
-    /// The fused template, sealed.
-    pub template_sealed: Vec<u8>,
-    /// How many pictures it was fused from.
-    pub pictures: u32,
-    /// SHA-256 of the embedding model.
-    pub model: Digest,
-    /// What it is sealed under; none for a value of the first version.
-    pub face_key: Option<WrappedKey>,
-    /// The owner's name and phone, sealed.
-    pub contact_sealed: Vec<u8>,
-    /// What those are sealed under; none for a value of the first version.
-    pub contact_key: Option<WrappedKey>,
-    /// What the owner's face may do.
-    pub face: FaceState,
-    /// Where the owner lives.
-    pub home_city: String,
-    /// Where that is.
-    pub home: GeoPoint,
 }
 
 impl Tx<'_> {
@@ -368,96 +353,26 @@ impl Tx<'_> {
         )
     }
 
-    /// Wipes the templates of enrolments that will not be confirmed any more.
+    /// The enrolments that nobody will confirm any more: of one payer all that wait, of everybody those whose code
+    /// stopped working by then. Their templates are wiped; their ids, whose pictures are to go, are returned.
     ///
     /// # Errors
     /// The database fails.
-    pub fn discard_enrolments(&self, payer: PayerId) -> Result<usize> {
-        self.execute(
-            "UPDATE enrolments SET state = 'failed', template_sealed = NULL WHERE payer_id = ?1 AND state = 'waiting'",
-            &[text(payer)],
-        )
-    }
-
-    /// Stores the live template of a payer in place of an older one.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn put_template(
-        &self,
-        payer: PayerId,
-        sealed: &[u8],
-        made: (u32, Digest),
-        now: Timestamp,
-    ) -> Result<()> {
-        let (pictures, model) = made;
-        self.execute_one(
-            "INSERT INTO templates (payer_id, template_sealed, pictures, model, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (payer_id) DO UPDATE SET template_sealed = excluded.template_sealed,
-                pictures = excluded.pictures, model = excluded.model, created_at = excluded.created_at",
-            &[text(payer), sealed.into(), pictures.into(), text(model), now.into()],
-        )
-    }
-
-    /// Deletes the live template; returns how many there were.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn delete_template(&self, payer: PayerId) -> Result<usize> {
-        self.execute("DELETE FROM look_alikes WHERE payer_id = ?1 OR other_id = ?1", &[text(payer)])?;
-        self.execute("DELETE FROM templates WHERE payer_id = ?1", &[text(payer)])
-    }
-
-    /// Every live template.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn templates(&self) -> Result<Vec<TemplateRow>> {
-        self.all(
-            "SELECT t.payer_id, t.template_sealed, t.pictures, t.model, p.contact_sealed, p.contact_key,
-                    p.contact_generation, p.face, p.home_city, p.home_latitude, p.home_longitude, k.key_wrapped,
-                    k.generation
-             FROM templates t JOIN payers p ON p.id = t.payer_id LEFT JOIN face_keys k ON k.payer_id = t.payer_id
-             ORDER BY t.payer_id",
-            &[],
-            |row| {
-                Ok(TemplateRow {
-                    payer: row.parse("payer_id")?,
-                    template_sealed: row.blob("template_sealed")?,
-                    pictures: row.count("pictures")?,
-                    model: row.parse("model")?,
-                    face_key: row.wrapped_key("key_wrapped", "generation")?,
-                    contact_sealed: row.blob("contact_sealed")?,
-                    contact_key: row.wrapped_key("contact_key", "contact_generation")?,
-                    face: FaceState::parse(&row.string("face")?)?,
-                    home_city: row.string("home_city")?,
-                    home: row.point("home_latitude", "home_longitude")?,
-                })
-            },
-        )
-    }
-
-    /// Records that two payers look alike, both ways.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn put_look_alike(&self, one: PayerId, other: PayerId, score: f64, now: Timestamp) -> Result<()> {
-        for (payer, twin) in [(one, other), (other, one)] {
+    pub fn discard_enrolments(&self, whose: Waiting) -> Result<Vec<EnrolmentId>> {
+        let (condition, value) = match whose {
+            Waiting::Of(payer) => ("payer_id = ?1", text(payer)),
+            Waiting::ExpiredBy(now) => ("expires_at <= ?1", now.into()),
+        };
+        let sql = format!("SELECT id FROM enrolments WHERE state = 'waiting' AND {condition} ORDER BY id");
+        let discarded: Vec<EnrolmentId> = self.all_locked(&sql, &[value], |row| row.parse("id"))?;
+        for id in &discarded {
             self.execute_one(
-                "INSERT INTO look_alikes (payer_id, other_id, score, found_at) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (payer_id, other_id) DO UPDATE SET score = excluded.score, found_at = excluded.found_at",
-                &[text(payer), text(twin), score.into(), now.into()],
+                "UPDATE enrolments SET state = 'failed', template_sealed = NULL WHERE id = ?1",
+                &[text(id)],
             )?;
+            self.delete_parts_from(PartSource::Enrolment(*id))?;
         }
-        Ok(())
-    }
-
-    /// Has this payer a recorded look-alike?
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn has_look_alike(&self, payer: PayerId) -> Result<bool> {
-        Ok(self.number("SELECT count(*) AS n FROM look_alikes WHERE payer_id = ?1", &[text(payer)])? != 0)
+        Ok(discarded)
     }
 }
 

@@ -286,6 +286,26 @@ impl Tx<'_> {
         )
     }
 
+    /// The next payments after this one, oldest first, that were made by a face until then, confirmed with a strong
+    /// factor, not taken back, and not disputed; each with its attempt and its capture, if that is kept.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn next_confirmed(
+        &self,
+        (after, until): (&str, Timestamp),
+        limit: u32,
+    ) -> Result<Vec<(PaymentId, PayerId, SessionId)>> {
+        self.all(
+            "SELECT p.id, p.payer_id, p.session_id FROM payments p JOIN captures c ON c.session_id = p.session_id
+             WHERE p.id > ?1 AND p.at <= ?2 AND p.strong = 1 AND p.state IN ('captured', 'settled')
+               AND c.tombstone_id IS NULL AND NOT EXISTS (SELECT 1 FROM disputes d WHERE d.payment_id = p.id)
+             ORDER BY p.id LIMIT ?3",
+            &[after.into(), until.into(), limit.into()],
+            |row| Ok((row.parse("id")?, row.parse("payer_id")?, row.parse("session_id")?)),
+        )
+    }
+
     /// Where and when the payer last paid before `at` other than by `except`, without disputing it.
     ///
     /// # Errors

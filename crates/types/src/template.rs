@@ -48,17 +48,32 @@ impl Template {
     /// # Errors
     /// [`TemplateError::NoDirection`] for none, [`TemplateError::DimensionMixed`] for unlike ones.
     pub fn fuse(templates: &[Self]) -> Result<Self, TemplateError> {
-        let first = templates.first().ok_or(TemplateError::NoDirection)?;
-        let mut sum = Zeroizing::new(vec![0.0_f32; first.0.len()]);
-        for template in templates {
+        Self::fuse_weighted(templates.iter().map(|template| (template, 1.0)))
+    }
+
+    /// As [`Template::fuse`], where some templates weigh more than others. Weights that are all the same give what
+    /// [`Template::fuse`] gives.
+    ///
+    /// # Errors
+    /// As [`Template::fuse`]; [`TemplateError::NoDirection`] also if a weight is not a finite positive number.
+    pub fn fuse_weighted<'a>(
+        parts: impl IntoIterator<Item = (&'a Self, f64)>,
+    ) -> Result<Self, TemplateError> {
+        let mut sum: Option<Zeroizing<Vec<f64>>> = None;
+        for (template, weight) in parts {
+            if !(weight.is_finite() && weight > 0.0) {
+                return Err(TemplateError::NoDirection);
+            }
+            let sum = sum.get_or_insert_with(|| Zeroizing::new(vec![0.0; template.0.len()]));
             if template.0.len() != sum.len() {
                 return Err(TemplateError::DimensionMixed);
             }
             for (total, value) in sum.iter_mut().zip(&template.0) {
-                *total += *value;
+                *total += weight * f64::from(*value);
             }
         }
-        Self::normalised(std::mem::take(&mut *sum))
+        let sum = sum.ok_or(TemplateError::NoDirection)?;
+        Self::normalised(sum.iter().map(|value| narrow(*value)).collect())
     }
 
     /// Cosine similarity. Templates of different dimensions match nobody: -1.
@@ -126,6 +141,19 @@ mod tests {
         let other = Template::normalised(vec![1.0]).unwrap();
         assert_eq!(Template::fuse(&[t.clone(), other.clone()]), Err(TemplateError::DimensionMixed));
         assert!((t.similarity(&other).value() + 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn heavier_parts_pull_the_mean_their_way() {
+        let [x, y] = [[1.0, 0.0], [0.0, 1.0]].map(|v| Template::normalised(v.to_vec()).unwrap());
+        let mean = Template::fuse_weighted([(&x, 3.0), (&y, 4.0)]).unwrap();
+        assert!((mean.values()[0] - 0.6).abs() < 1e-6 && (mean.values()[1] - 0.8).abs() < 1e-6);
+        let plain = Template::fuse(&[x.clone(), y.clone()]).unwrap();
+        assert_eq!(plain, Template::fuse_weighted([(&x, 7.0), (&y, 7.0)]).unwrap());
+        for weight in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            let refused = Template::fuse_weighted([(&x, 1.0), (&y, weight)]);
+            assert_eq!(refused, Err(TemplateError::NoDirection));
+        }
     }
 
     proptest! {

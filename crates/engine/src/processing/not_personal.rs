@@ -57,4 +57,14 @@ pub const NOT_PERSONAL: &[NotPersonal] = &[
         columns: "seq id announced_at",
         why: "fingerprints of the master key's generations",
     },
+    NotPersonal {
+        table: "gallery_jobs",
+        columns: "name purpose reached done left_out wanted started_at finished_at",
+        why: "how far a work through all faces is; reached is the id of the last one, as it stands in many tables",
+    },
+    NotPersonal {
+        table: "calibrations",
+        columns: "id content first_used_at",
+        why: "what scores mean, from counts",
+    },
 ];

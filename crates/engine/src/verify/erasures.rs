@@ -8,13 +8,16 @@ use store::{Erased, ErasedKind, Objects, TombstoneRow, Tx};
 use types::{CaptureId, DisputeId};
 
 use super::{Books, CheckResult};
+use crate::erasure::enrolments_in;
 
 pub(super) fn nothing_erased_exists(tx: &Tx<'_>, objects: Option<&Objects>) -> Result<CheckResult> {
     let gone = tx.erased_captures()?;
     let mut faults = Vec::new();
     let mut checked = 0;
+    let mut erased_enrolments = BTreeSet::new();
     for tombstone in tx.tombstones()? {
         checked += tombstone.erased.len();
+        erased_enrolments.extend(enrolments_in(&tombstone)?);
         for erased in &tombstone.erased {
             if exists(tx, &tombstone, erased, &gone)? {
                 faults.push(format!(
@@ -29,6 +32,11 @@ pub(super) fn nothing_erased_exists(tx: &Tx<'_>, objects: Option<&Objects>) -> R
             faults.push(format!("picture {index} of {capture}, which was erased, is still in its folder"));
         }
     }
+    for enrolment in objects.map(Objects::enrolments).transpose()?.unwrap_or_default() {
+        if erased_enrolments.contains(&enrolment) {
+            faults.push(format!("a picture of {enrolment}, which was erased, is still in its folder"));
+        }
+    }
     Ok(CheckResult { name: "nothing that was erased exists", checked, faults })
 }
 
@@ -41,9 +49,10 @@ fn exists(
 ) -> Result<bool> {
     let payer = tombstone.payer;
     Ok(match erased.kind {
-        ErasedKind::Template => tx.template_sealed(payer)?.is_some_and(|(sealed, made_at)| {
-            made_at < tombstone.at || Some(evidence::digest(&sealed)) == erased.sealed
+        ErasedKind::Template => tx.templates_sealed(payer)?.iter().any(|(_, sealed, made_at)| {
+            *made_at < tombstone.at || Some(evidence::digest(sealed)) == erased.sealed
         }),
+        ErasedKind::TemplatePart => tx.has_parts_from(erased.id.parse()?)?,
         ErasedKind::Enrolment => {
             tx.waiting_templates(payer)?.iter().any(|(id, _)| id.to_string() == erased.id)
         }

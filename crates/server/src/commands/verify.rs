@@ -32,7 +32,7 @@ impl Verify {
         let store = self.database.open(&self.data)?;
         let captures = self.captures.unwrap_or_else(|| self.data.join("captures"));
         let captures = captures.is_dir().then(|| Objects::open(&captures)).transpose()?;
-        let calibrations = engine::Installation::shipped_calibrations()?;
+        let calibrations = engine::Installation::known_calibrations(&store)?;
         let results = engine::verify(&store, captures.as_ref(), &calibrations).context("verifying")?;
         let mut faults = 0;
         for result in &results {

@@ -79,6 +79,7 @@ pub(crate) fn tombstone(row: TombstoneRow) -> api::Tombstone {
     let kind = |kind: ErasedKind| match kind {
         ErasedKind::Template => api::ErasedKind::Template,
         ErasedKind::Enrolment => api::ErasedKind::Enrolment,
+        ErasedKind::TemplatePart => api::ErasedKind::TemplatePart,
         ErasedKind::FaceKey => api::ErasedKind::FaceKey,
         ErasedKind::Capture => api::ErasedKind::Capture,
         ErasedKind::Contact => api::ErasedKind::Contact,

@@ -7,6 +7,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 pub(crate) mod accounts;
 pub(crate) mod deliveries;
 pub(crate) mod disputes;
+pub(crate) mod gallery;
 pub(crate) mod holders;
 pub(crate) mod logins;
 pub(crate) mod merchant_keys;

@@ -1,6 +1,6 @@
 //! What is done every few seconds: authorisations end, business days are settled, lost pictures are
 //! swept, faces that were erased elsewhere are forgotten, waits for another PIN are over, old codes and challenges to
-//! passkeys are forgotten, the outbox is measured, faces are counted.
+//! passkeys are forgotten, enrolments whose code came too late are wiped, the outbox is measured, faces are counted.
 
 use std::time::Duration;
 
@@ -56,6 +56,10 @@ fn sweep(engine: &Engine) -> Result<()> {
     if swept > 0 {
         tracing::warn!(swept, "pictures that no record names, or of erased captures, were deleted");
     }
+    let enrolments = engine.sweep_enrolments(clock::now())?;
+    if enrolments > 0 {
+        tracing::warn!(enrolments, "pictures of enrolments that no template rests on were deleted");
+    }
     let payers = clock::with_context(|ctx| engine.erase_leftovers(ctx))?;
     if payers > 0 {
         tracing::warn!(payers, "what was left of faces without consent was erased");
@@ -98,6 +102,7 @@ fn recover(engine: &Engine) -> Result<()> {
 
 fn forget_codes(engine: &Engine) -> Result<()> {
     engine.forget_codes(clock::now())?;
+    engine.expire_enrolments(clock::now())?;
     Ok(())
 }
 

@@ -128,6 +128,8 @@ const TABLE: &[(&str, &[Who])] = &[
     ("POST /v1/disputes/{}/finding", CASES),
     ("POST /v1/disputes/{}/recovery", CASES),
     ("POST /v1/disputes/{}/close", CASES),
+    ("GET /v1/gallery", &[Administrator, RiskAnalyst, Auditor]),
+    ("GET /v1/duplicate-accounts?purpose=security", READ_CASES),
     ("GET /v1/accesses", &[Auditor]),
     ("POST /v1/users", PEOPLE),
     ("GET /v1/users", READ_PEOPLE),

@@ -54,7 +54,7 @@ fn an_outdated_consent_asks_for_the_new_text() {
     shop.pay("noodles", 2_300);
     enrol(&shop.payer, true);
     let given = Dump::of(shop.server()).table("consents").join("\n");
-    assert!(given.contains("2026-12") && given.contains(OLD), "both are on record: {given}");
+    assert!(given.contains("2027-01") && given.contains(OLD), "both are on record: {given}");
     let events = Dump::of(shop.server()).table("events").join("\n");
     assert!(events.contains("consent_given") && events.contains("sha256"), "the words shown are on record");
     // A withdrawal ends them all.

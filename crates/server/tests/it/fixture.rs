@@ -43,7 +43,12 @@ fn fetched(folder: &str, proof: &str) -> PathBuf {
 
 /// A photograph as the interface takes it.
 pub(crate) fn picture(name: &str) -> String {
-    STANDARD.encode(std::fs::read(samples().join(FACE).join(format!("{name}.jpg"))).unwrap())
+    picture_of(FACE, name)
+}
+
+/// A photograph of somebody else.
+pub(crate) fn picture_of(face: &str, name: &str) -> String {
+    STANDARD.encode(std::fs::read(samples().join(face).join(format!("{name}.jpg"))).unwrap())
 }
 
 pub(crate) fn yuan(fen: i64) -> Amount {
@@ -216,11 +221,20 @@ impl Fixture {
 
     /// The same installation after a stop and a start, with the master key from the environment if one is named.
     pub(crate) fn restart(&mut self, master_keys: Option<&str>) -> anyhow::Result<()> {
+        let master_keys = master_keys.map(str::to_owned);
+        self.restart_as(|how| Start { master_keys, ..how })
+    }
+
+    /// The same with another folder of models and further arguments.
+    pub(crate) fn restart_with(&mut self, models: &Path, more: Vec<String>) -> anyhow::Result<()> {
+        let models = models.to_owned();
+        self.restart_as(|how| Start { models, more, ..how })
+    }
+
+    fn restart_as(&mut self, otherwise: impl FnOnce(Start) -> Start) -> anyhow::Result<()> {
         let folder = self.server.data().parent().unwrap().to_owned();
         let database = self.server.database().map(str::to_owned);
-        let master_keys = master_keys.map(str::to_owned);
-        let how = start_on(&folder, &models(), database);
-        self.server.restart(&Start { master_keys, ..how })?;
+        self.server.restart(&otherwise(start_on(&folder, &models(), database)))?;
         let anybody = self.server.client();
         for client in [&mut self.staff, &mut self.merchant, &mut self.terminal, &mut self.payer] {
             *client = client.moved_to(&anybody);
@@ -281,9 +295,13 @@ pub(crate) fn fund(staff: &Client, payer: PayerId, reserve_fen: i64, payer_fen: 
 }
 
 pub(crate) fn enrol(payer: &Client, confirm: bool) -> (EnrolmentId, String) {
+    enrol_with(payer, vec![picture("studio_portrait"), picture("amateur_posture")], confirm)
+}
+
+pub(crate) fn enrol_with(payer: &Client, frames: Vec<String>, confirm: bool) -> (EnrolmentId, String) {
     let text: ConsentText = payer.get("/v1/consent-text").unwrap();
     let _: serde_json::Value = payer.post("/v1/me/consent", &Consent { version: text.version }).unwrap();
-    let pictures = NewEnrolment { frames: vec![picture("studio_portrait"), picture("amateur_posture")] };
+    let pictures = NewEnrolment { frames };
     let enrolment: EnrolmentView = payer.post("/v1/me/enrolments", &pictures).unwrap();
     let inbox: MessageList = payer.get("/v1/me/messages").unwrap();
     let message = inbox.messages.into_iter().find(|message| message.kind == "enrolment_code").unwrap();

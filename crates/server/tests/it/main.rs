@@ -15,6 +15,7 @@ mod duties;
 mod edge;
 mod erasure;
 mod evaluation;
+mod faces;
 mod first_version;
 mod fixture;
 mod headers;

@@ -98,6 +98,7 @@ fn a_filled_database_of_version_1_goes_on(database: &Database) {
                  home_latitude, home_longitude, face, created_at"
             }
             "terminals" => "id, merchant_id, label, city, address, latitude, longitude, created_at",
+            "look_alikes" => "payer_id, other_id, score, found_at",
             "confirmations" => "id, payer_id, session_id, answer, asked_at",
             _ => "*",
         };
@@ -182,7 +183,7 @@ fn the_rest_is_readable(store: &crate::Store) {
         );
         assert!(tx.consent(payer_id(1))?.is_some());
         assert_eq!(tx.enrolment(EnrolmentId::from_bits(1))?.unwrap().pictures, 3);
-        assert_eq!(tx.templates()?.len(), 1);
+        assert_eq!(tx.templates_sealed(payer_id(1))?.len(), 1);
         assert!(tx.has_look_alike(payer_id(1))?);
         assert_eq!(tx.messages(payer_id(1), 9)?.len(), 1);
         assert_eq!(tx.nearest_trace(payer_id(1), moment(0))?.unwrap().at, moment(7));

@@ -1,13 +1,13 @@
 //! What was written is read back equal: people, devices, orders, records.
 
 use serde_json::json;
-use types::{ConsentId, Digest, EnrolmentId, PasskeyId, PayerId};
+use types::{CaptureId, ConsentId, Digest, EnrolmentId, PasskeyId, PayerId, SignedDuration};
 
 use super::fixture::*;
 use super::{Database, on_both, read, write};
 use crate::{
-    EnrolmentRow, EnrolmentState, FaceState, MerchantRow, OrderRow, OrderState, PayerRow, SessionRow,
-    TemplateRow,
+    EnrolmentRow, EnrolmentState, FaceState, GalleryJobRow, LookAlikeKind, LookAlikeRow, MerchantRow,
+    OrderRow, OrderState, PartRow, PartSource, PayerRow, SessionRow, TemplateRow, Waiting,
 };
 
 on_both!(
@@ -15,6 +15,7 @@ on_both!(
     payers_and_their_pins,
     consents_and_enrolments,
     templates_and_look_alikes,
+    parts_and_jobs,
     messages_traces_and_questions,
     orders_and_numbers,
     sessions_captures_and_decisions,
@@ -119,7 +120,11 @@ fn consents_and_enrolments(database: &Database) {
         Ok(())
     });
     write(&store, |tx| {
-        assert_eq!(tx.discard_enrolments(payer_id(1))?, 1, "only what waits");
+        assert_eq!(
+            tx.discard_enrolments(Waiting::Of(payer_id(1)))?,
+            [EnrolmentId::from_bits(2)],
+            "only what waits"
+        );
         assert_eq!(tx.withdraw_consents(payer_id(1), at(40))?, 2);
         assert_eq!(tx.withdraw_consents(payer_id(1), at(41))?, 0);
         Ok(())
@@ -137,15 +142,24 @@ fn consents_and_enrolments(database: &Database) {
         assert_eq!(tx.enrolment(EnrolmentId::from_bits(3))?, Some(enrolment(3, 2, 3)));
         Ok(())
     });
+    write(&store, |tx| {
+        let expires = enrolment(3, 2, 3).expires_at;
+        let before = expires - SignedDuration::from_micros(1);
+        assert_eq!(tx.discard_enrolments(Waiting::ExpiredBy(before))?, []);
+        assert_eq!(tx.discard_enrolments(Waiting::ExpiredBy(expires))?, [EnrolmentId::from_bits(3)]);
+        Ok(())
+    })
+    .unwrap();
 }
 
-fn template(n: u8, sealed: Vec<u8>, pictures: u32) -> TemplateRow {
+fn template(n: u8, sealed: Vec<u8>, pictures: u32, made_at: i64) -> TemplateRow {
     let owner = payer(n);
     TemplateRow {
         payer: owner.id,
         template_sealed: sealed,
         pictures,
         model: Digest([n; 32]),
+        created_at: at(made_at),
         face_key: None,
         contact_sealed: owner.contact_sealed,
         contact_key: None,
@@ -157,36 +171,127 @@ fn template(n: u8, sealed: Vec<u8>, pictures: u32) -> TemplateRow {
 
 fn templates_and_look_alikes(database: &Database) {
     let store = database.open();
+    let (first, second) = (Digest([1; 32]), Digest([2; 32]));
+    let alike = |one, other, score, kind, time| LookAlikeRow {
+        payer: payer_id(one),
+        other: payer_id(other),
+        score,
+        kind,
+        found_at: at(time),
+    };
+    let (two, same) = (LookAlikeKind::LookAlike, LookAlikeKind::SamePerson);
     write(&store, |tx| {
         people(tx)?;
-        tx.put_template(payer_id(2), b"two", (2, Digest([2; 32])), at(5))?;
-        tx.put_template(payer_id(1), b"old", (9, Digest([9; 32])), at(5))?;
-        tx.put_template(payer_id(1), &bytes(), (1, Digest([1; 32])), at(6))?;
-        tx.put_look_alike(payer_id(1), payer_id(2), 0.25, at(7))?;
-        tx.put_look_alike(payer_id(2), payer_id(1), 0.75, at(8))?;
-        tx.put_look_alike(payer_id(2), payer_id(3), 0.5, at(9))
+        tx.put_template(payer_id(2), b"two", (2, second), at(5))?;
+        tx.put_template(payer_id(1), b"old", (9, first), at(5))?;
+        tx.put_template(payer_id(1), &bytes(), (1, first), at(6))?;
+        tx.put_look_alike(&alike(1, 2, 0.25, two, 7))?;
+        tx.put_look_alike(&alike(2, 1, 0.75, same, 8))?;
+        tx.put_look_alike(&alike(2, 3, 0.5, two, 9))
     })
     .unwrap();
     read(&store, |tx| {
-        assert_eq!(tx.templates()?, [template(1, bytes(), 1), template(2, b"two".to_vec(), 2)]);
+        assert_eq!(tx.templates(first)?, [template(1, bytes(), 1, 6)]);
+        assert_eq!(tx.templates(second)?, [template(2, b"two".to_vec(), 2, 5)]);
+        assert_eq!(tx.templates_since(first, at(7))?, []);
+        assert_eq!(tx.templates_since(first, at(6))?.len(), 1);
+        assert_eq!(tx.template(payer_id(1), second)?, None);
+        assert_eq!(tx.faces_without(first)?, 1);
+        assert_eq!(tx.next_faces_without(first, ("", 5))?, [payer_id(2)]);
+        assert_eq!(tx.next_faces_without(first, (&payer_id(2).to_string(), 5))?, []);
+        assert_eq!(tx.templates_after(first, (&payer_id(1).to_string(), 5))?, []);
         for n in 1..=3 {
             assert!(tx.has_look_alike(payer_id(n))?);
         }
-        assert_eq!(tx.number("SELECT count(*) AS n FROM look_alikes WHERE score = 0.75", &[])?, 2);
+        assert_eq!(
+            tx.look_alikes_of(payer_id(1))?,
+            [alike(1, 2, 0.75, same, 7)],
+            "known since the first time"
+        );
+        assert_eq!(tx.look_alikes(same, 9)?, [alike(1, 2, 0.75, same, 7)], "each pair once");
+        assert_eq!(tx.look_alikes(two, 9)?, [alike(2, 3, 0.5, two, 9)]);
         Ok(())
     });
     write(&store, |tx| {
-        assert_eq!(tx.delete_template(payer_id(1))?, 1);
-        assert_eq!(tx.delete_template(payer_id(1))?, 0);
+        tx.delete_look_alike(payer_id(3), payer_id(2))?;
+        assert!(!tx.has_look_alike(payer_id(3))? && tx.has_look_alike(payer_id(2))?);
+        tx.put_template(payer_id(1), b"next", (1, second), at(7))?;
+        assert_eq!(
+            (tx.face_count()?, tx.templates_sealed(payer_id(1))?.len()),
+            (2, 2),
+            "one face, two models"
+        );
+        assert_eq!(tx.delete_other_models(second)?, 1);
+        assert_eq!(tx.delete_templates(payer_id(1))?, 1);
+        assert_eq!(tx.delete_templates(payer_id(1))?, 0);
         Ok(())
     })
     .unwrap();
     read(&store, |tx| {
-        assert_eq!(tx.templates()?, [template(2, b"two".to_vec(), 2)]);
-        assert!(!tx.has_look_alike(payer_id(1))?);
-        assert!(tx.has_look_alike(payer_id(2))? && tx.has_look_alike(payer_id(3))?);
+        assert_eq!(tx.templates(second)?, [template(2, b"two".to_vec(), 2, 5)]);
+        for n in 1..=3 {
+            assert!(!tx.has_look_alike(payer_id(n))?);
+        }
         Ok(())
     });
+}
+
+fn parts_and_jobs(database: &Database) {
+    let store = database.open();
+    let source = PartSource::Enrolment(EnrolmentId::from_bits(7));
+    let part = |source, position, weight| PartRow {
+        payer: payer_id(1),
+        source,
+        position,
+        model: Digest([1; 32]),
+        weight,
+        template_sealed: bytes(),
+        created_at: at(3),
+    };
+    let capture = PartSource::Capture(CaptureId::from_bits(9));
+    let job = GalleryJobRow {
+        name: WORDS.to_owned(),
+        purpose: WORDS.to_owned(),
+        reached: String::new(),
+        done: 1,
+        left_out: 2,
+        wanted: 3,
+        started_at: at(4),
+        finished_at: None,
+    };
+    write(&store, |tx| {
+        people(tx)?;
+        for row in [part(source, 0, 1.0), part(source, 1, 0.5), part(capture, 0, 0.25), part(source, 1, 0.75)]
+        {
+            tx.put_part(&row)?;
+        }
+        assert_eq!(tx.gallery_job(WORDS)?, None);
+        tx.put_gallery_job(&job)?;
+        tx.put_gallery_job(&GalleryJobRow { finished_at: Some(at(5)), ..job.clone() })?;
+        assert_eq!(tx.keep_calibration("one", "first", at(1))?, "first");
+        assert_eq!(tx.keep_calibration("one", "second", at(2))?, "first", "a name stands for one text");
+        Ok(())
+    })
+    .unwrap();
+    read(&store, |tx| {
+        assert_eq!(
+            tx.parts(payer_id(1))?,
+            [part(capture, 0, 0.25), part(source, 0, 1.0), part(source, 1, 0.75)]
+        );
+        assert_eq!(tx.parts(payer_id(2))?, []);
+        assert!(tx.has_parts_from(source)? && tx.has_parts_from(capture)?);
+        assert_eq!(tx.gallery_jobs()?, [GalleryJobRow { finished_at: Some(at(5)), ..job.clone() }]);
+        assert_eq!(tx.calibrations()?, ["first"]);
+        Ok(())
+    });
+    write(&store, |tx| {
+        assert_eq!(tx.delete_parts_from(source)?, 2);
+        assert!(!tx.has_parts_from(source)?);
+        tx.delete_templates(payer_id(1))?;
+        assert_eq!(tx.parts(payer_id(1))?, []);
+        Ok(())
+    })
+    .unwrap();
 }
 
 fn messages_traces_and_questions(database: &Database) {

@@ -111,6 +111,8 @@ impl Pay {
                     master_keys: None,
                     // Nothing is put there: no sender runs, and the code is read from the outbox.
                     texts: Some(Texts::Spool(folder)),
+                    calibration: None,
+                    successor: None,
                 },
                 ctx,
             )

@@ -133,6 +133,8 @@ impl World {
             push_gateway: None,
             master_keys: None,
             texts: None,
+            calibration: None,
+            successor: None,
         };
         let engine = clock::with_context(|ctx| installation.engine(Arc::clone(faces), &options, ctx))?;
         clock::with_context(|ctx| engine.seed(ctx, PAYERS, |_| ()))?;
@@ -141,7 +143,7 @@ impl World {
             None => Store::open(&folder.join("surety.db"))?,
         };
         let payers: Vec<PayerId> =
-            store.read(|tx| tx.templates())?.into_iter().map(|row| row.payer).collect();
+            store.read(|tx| tx.templates(faces.model_id()))?.into_iter().map(|row| row.payer).collect();
         fund(&store, &payers)?;
         let staff = std::fs::read_to_string(folder.join("staff.key")).context("reading the staff key")?;
         let staff = super::super::on_duty(&engine, &staff)?;
