@@ -12,9 +12,10 @@ use zeroize::Zeroizing;
 
 use crate::block::{Aside, Block, State, Tag};
 use crate::code::Probe;
-use crate::kernel::{self, Above};
+use crate::kernel;
 use crate::rows::{Group, Member, Place, Rows};
-use crate::tally::{BAND_FROM, Band, Ruler, Tally};
+use crate::sieve::{Band, Ruler, Sieved, Wanted};
+use crate::tally::Tally;
 use crate::{Filter, Hit, Query, Search, Status};
 
 /// How many of the rows that are compared exactly are fetched ahead: they lie anywhere.
@@ -65,7 +66,6 @@ pub(crate) struct Progress {
     tally: Tally,
     /// Kept for its memory.
     candidates: Vec<(i32, u32, Tag)>,
-    sums: Vec<i32>,
 }
 
 impl<'a> Ask<'a> {
@@ -77,12 +77,7 @@ impl<'a> Ask<'a> {
         named.sort_unstable();
         named.dedup();
         let ruler = Ruler::new(probe.score(1), probe.ordinary());
-        Self { query: *query, exact, ruler, second_band: probe.least_sum(BAND_FROM - 1e-6), named, probe }
-    }
-
-    /// The sum from which on a scan has to report rows.
-    pub(crate) fn least(&self, progress: &Progress) -> i32 {
-        self.second_band.min(progress.floor_sum)
+        Self { query: *query, exact, ruler, second_band: probe.least_sum(Ruler::SECOND), named, probe }
     }
 
     fn is_named(&self, slot: u32) -> bool {
@@ -102,7 +97,6 @@ impl Progress {
             named: Vec::new(),
             tally: Tally::default(),
             candidates: Vec::new(),
-            sums: Vec::new(),
         }
     }
 
@@ -117,27 +111,26 @@ impl Progress {
 
     /// Everybody in a block is counted as searched. How many they are.
     pub(crate) fn count(&mut self, block: &Block) -> u64 {
-        let before = self.tally.searched();
-        let Self { admits, tally, .. } = self;
-        tally.add_block(block.counts(), admits.status, |group| admits.group(group));
-        tally.searched() - before
+        let (admits, tally) = (&self.admits, &mut self.tally);
+        tally.add_block(block.counts(), admits.status, |group| admits.group(group))
+    }
+
+    /// What a scan has to find from now on.
+    pub(crate) fn wanted(&self, ask: &Ask<'_>) -> Wanted {
+        Wanted {
+            ruler: ask.ruler,
+            counted: ask.second_band,
+            floor: self.floor_sum,
+            states: self.admits.states,
+        }
     }
 
     /// Rows of a scan that began at `first`. Those that lie aside come by [`Progress::rest`].
-    pub(crate) fn found(&mut self, ask: &Ask<'_>, rows: &Rows, at: Place, found: &Above) {
-        let block = &rows.blocks()[at.block];
-        let tags = &block.tags()[at.row..];
-        let first = slot(rows, at);
-        if self.admits.groups.is_none() {
-            self.tally.put_all(found, tags, self.admits.states, &ask.ruler);
-        } else {
-            for (row, sum) in found.iter().filter(|(row, _)| self.admits.is_ordinary(tags[*row as usize])) {
-                self.tally.put(tags[row as usize].group(), ask.ruler.band(sum));
-            }
-        }
-        let floor = self.floor_sum;
-        let high = found.iter().filter(|(_, sum)| *sum >= floor);
-        self.compare(ask, rows, high.map(|(row, sum)| (sum, first + row, tags[row as usize])));
+    pub(crate) fn found(&mut self, ask: &Ask<'_>, rows: &Rows, at: Place, found: &Sieved) {
+        // Groups that the filter does not admit are counted too, and never asked for.
+        self.tally.put_all(found.counters());
+        let (tags, first) = (&rows.blocks()[at.block].tags()[at.row..], slot(rows, at));
+        self.compare(ask, rows, found.high().map(|(row, sum)| (sum, first + row, tags[row as usize])));
     }
 
     /// What a scan of a block leaves: the rows that lie aside, and those asked for by name.
@@ -161,34 +154,28 @@ impl Progress {
         let members = (first..).zip(rows.blocks()[at].tags()).map(|(slot, tag)| Member { slot, tag: *tag });
         let admits = &self.admits;
         let few: Vec<Member> = members.filter(|member| admits.is_ordinary(member.tag)).collect();
-        self.gather(ask, rows, &few);
+        self.gather(ask, rows, &few, Tally::put_all);
         self.rest(ask, rows, at);
     }
 
     /// A whole bucket. It is counted as searched here.
     pub(crate) fn bucket(&mut self, ask: &Ask<'_>, rows: &Rows, bucket: &[Member]) {
-        let mut ordinary = Vec::with_capacity(bucket.len());
-        for member in bucket {
-            match member.tag.state() {
-                State::Empty => {}
-                State::Ordinary(status) => {
-                    if self.admits.row(status, member.tag) {
-                        self.tally.add_one(member.tag.group());
-                        ordinary.push(*member);
-                    }
-                }
-                State::Aside => {
-                    let place = rows.place(member.slot);
-                    let block = &rows.blocks()[place.block];
-                    let Some(at) = block.found_aside(place.row) else { continue };
-                    if self.admits.row(block.aside()[at].status, member.tag) {
-                        self.tally.add_one(member.tag.group());
-                        self.aside(ask, rows, (member.slot, member.tag), &block.aside()[at]);
-                    }
-                }
+        if self.admits.groups.is_some() {
+            let admitted = bucket.iter().filter(|member| self.admits.group(member.tag.group() as usize));
+            let few: Vec<Member> = admitted.copied().collect();
+            self.gather(ask, rows, &few, Tally::add_all);
+        } else {
+            self.gather(ask, rows, bucket, Tally::add_all);
+        }
+        for member in bucket.iter().filter(|member| member.tag.state() == State::Aside) {
+            let place = rows.place(member.slot);
+            let block = &rows.blocks()[place.block];
+            let Some(at) = block.found_aside(place.row) else { continue };
+            if self.admits.row(block.aside()[at].status, member.tag) {
+                self.tally.add_one(member.tag.group());
+                self.aside(ask, rows, (member.slot, member.tag), &block.aside()[at]);
             }
         }
-        self.gather(ask, rows, &ordinary);
         for (slot, payer) in &ask.named {
             if bucket.binary_search_by_key(slot, |member| member.slot).is_ok() {
                 self.by_name(ask, rows, *slot, *payer);
@@ -196,41 +183,61 @@ impl Progress {
         }
     }
 
-    fn gather(&mut self, ask: &Ask<'_>, rows: &Rows, members: &[Member]) {
-        let code = |at: usize| {
-            let place = rows.place(members[at].slot);
-            rows.blocks()[place.block].code(place.row)
-        };
-        let mut sums = std::mem::take(&mut self.sums);
-        sums.clear();
-        kernel::gather(rows.isa, members.len(), code, &ask.probe, &mut sums);
-        let all = members.iter().zip(&sums).map(|(m, sum)| (*sum, m.slot, m.tag));
-        for (sum, _, tag) in all.clone() {
-            self.tally.put(tag.group(), ask.ruler.band(sum));
+    /// The ordinary ones of these rows, whose groups are admitted. All of them are counted, by `count`.
+    fn gather(&mut self, ask: &Ask<'_>, rows: &Rows, members: &[Member], count: impl Fn(&mut Tally, &[u32])) {
+        let mut sums = Vec::with_capacity(members.len());
+        kernel::gather(rows.isa, &runs(rows, members), &ask.probe, &mut sums);
+        let tags: Vec<Tag> = members.iter().map(|member| member.tag).collect();
+        let seen = sums.iter().copied().zip(tags.iter().copied());
+        let floor = self.floor_sum.max(self.least_of_best(ask, seen));
+        let wanted = Wanted { counted: i32::MIN, floor, ..self.wanted(ask) };
+        let mut found = Sieved::new(members.len());
+        kernel::sieve(rows.isa, &sums, &tags, &wanted, &mut found);
+        count(&mut self.tally, found.counters());
+        self.compare(
+            ask,
+            rows,
+            found.high().map(|(at, sum)| (sum, members[at as usize].slot, members[at as usize].tag)),
+        );
+    }
+
+    /// The sum that the best must have, as far as those `seen` can tell: enough of them score at least what a row of less
+    /// scores at most.
+    fn least_of_best(&self, ask: &Ask<'_>, seen: impl Iterator<Item = (i32, Tag)>) -> i32 {
+        let mut best = Vec::with_capacity(self.keep + 1);
+        let mut last = i32::MIN;
+        for (sum, tag) in seen {
+            if (sum > last || best.len() < self.keep) && self.admits.is_ordinary(tag) {
+                best.insert(best.partition_point(|better| *better >= sum), sum);
+                best.truncate(self.keep);
+                last = best[best.len() - 1];
+            }
         }
-        self.compare(ask, rows, all);
-        self.sums = sums;
+        if best.len() < self.keep {
+            return i32::MIN;
+        }
+        ask.probe.least_sum(ask.probe.score(last) - ask.probe.ordinary())
     }
 
     /// Ordinary rows that were counted: compares those exactly that may be among the best.
-    fn compare(&mut self, ask: &Ask<'_>, rows: &Rows, seen: impl Iterator<Item = (i32, u32, Tag)>) {
+    fn compare(&mut self, ask: &Ask<'_>, rows: &Rows, seen: impl Iterator<Item = (i32, u32, Tag)> + Clone) {
+        let mut least = self.floor_sum;
+        if self.best.len() < self.keep {
+            least = least.max(self.least_of_best(ask, seen.clone().map(|(sum, _, tag)| (sum, tag))));
+        }
         let mut candidates = std::mem::take(&mut self.candidates);
         candidates.clear();
         for (sum, slot, tag) in seen {
-            if sum >= self.floor_sum && self.admits.is_ordinary(tag) && !ask.is_named(slot) {
+            if sum >= least && self.admits.is_ordinary(tag) && !ask.is_named(slot) {
                 candidates.push((sum, slot, tag));
             }
-        }
-        if self.best.len() < self.keep && candidates.len() > self.keep {
-            // The best by their codes: none of them can score less than the last of them less the bound.
-            let last = candidates.select_nth_unstable_by(self.keep - 1, |a, b| b.0.cmp(&a.0)).1.0;
-            let least = ask.probe.least_sum(ask.probe.score(last) - ask.probe.ordinary());
-            candidates.retain(|(sum, ..)| *sum >= least);
         }
         candidates.sort_unstable_by_key(|candidate| Reverse(candidate.0));
         for (_, slot, _) in candidates.iter().take(FETCHED) {
             let place = rows.place(*slot);
-            kernel::fetch(rows.isa, rows.blocks()[place.block].numbers(place.row).as_flattened());
+            let block = &rows.blocks()[place.block];
+            kernel::fetch(rows.isa, block.numbers(place.row).as_flattened());
+            block.fetch_person(rows.isa, place.row);
         }
         for four in candidates.chunks(4) {
             if four[0].0 < self.floor_sum {
@@ -361,10 +368,24 @@ fn slot(rows: &Rows, at: Place) -> u32 {
     u32::try_from(at.block * rows.shape.rows + at.row).expect("ROWS_MAX fits 32 bits")
 }
 
+/// The codes of these rows, those that lie side by side as one.
+fn runs<'a>(rows: &'a Rows, members: &[Member]) -> Vec<&'a [u8]> {
+    let mut runs = Vec::with_capacity(members.len() / 4);
+    let mut rest = members;
+    while let Some(first) = rest.first() {
+        let place = rows.place(first.slot);
+        let side_by_side = (first.slot..).zip(rest).take(rows.shape.rows - place.row);
+        let many = side_by_side.take_while(|(slot, member)| member.slot == *slot).count();
+        runs.push(rows.blocks()[place.block].codes(place.row, place.row + many));
+        rest = &rest[many..];
+    }
+    runs
+}
+
 fn sum(ask: &Ask<'_>, rows: &Rows, slot: u32) -> i32 {
     let place = rows.place(slot);
     let mut sums = Vec::with_capacity(4);
-    kernel::gather(rows.isa, 1, |_| rows.blocks()[place.block].code(place.row), &ask.probe, &mut sums);
+    kernel::gather(rows.isa, &[rows.blocks()[place.block].code(place.row)], &ask.probe, &mut sums);
     sums.first().copied().unwrap_or(i32::MAX)
 }
 

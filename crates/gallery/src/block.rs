@@ -7,7 +7,7 @@ use zeroize::Zeroize;
 
 use crate::Status;
 use crate::code::{Grid, NOTHING};
-use crate::kernel::{LINE, TILE};
+use crate::kernel::{self, Isa, LINE, TILE};
 use crate::memory::{HUGE_PAGE, Memory, Pages};
 
 /// How long a row is, and how many make a block.
@@ -63,7 +63,7 @@ impl Tag {
         Self(state << Self::GROUP_BITS | group)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn group(self) -> u32 {
         u32::from(self.0) & ((1 << Self::GROUP_BITS) - 1)
     }
@@ -81,6 +81,12 @@ impl Tag {
             Some(Status::Live) => 0b010,
             Some(Status::Paused) => 0b100,
         }
+    }
+
+    /// The state as a number below 4, as [`Tag::bits`] counts them.
+    #[inline(always)]
+    pub(crate) fn state_number(self) -> u32 {
+        u32::from(self.0 >> Self::GROUP_BITS)
     }
 
     #[inline]
@@ -187,6 +193,13 @@ impl Block {
         self.people.get(row)?.as_ref()
     }
 
+    /// Who is in a row will be asked soon.
+    pub(crate) fn fetch_person(&self, isa: Isa, row: usize) {
+        if let Some(person) = self.people.get(row) {
+            kernel::fetch_one(isa, person);
+        }
+    }
+
     /// `None` for a row in which nobody is.
     pub(crate) fn status(&self, row: usize) -> Option<Status> {
         match self.tags.get(row)?.state() {
@@ -290,6 +303,14 @@ impl Block {
 
 fn narrow(row: usize) -> u16 {
     u16::try_from(row).expect("a block has at most 32,768 rows")
+}
+
+/// For tests: any group and state.
+#[cfg(test)]
+impl Tag {
+    pub(crate) fn of_number(group: u32, state: u8) -> Self {
+        Self(u16::try_from(group).unwrap() | u16::from(state) << Self::GROUP_BITS)
+    }
 }
 
 /// For tests: whether all that is said of a row agrees, and nothing of a template is left where nobody is.

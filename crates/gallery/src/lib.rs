@@ -28,6 +28,7 @@ mod kernel;
 mod memory;
 mod rows;
 mod search;
+mod sieve;
 mod snapshot;
 mod tally;
 

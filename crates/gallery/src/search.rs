@@ -5,12 +5,16 @@ use std::sync::{RwLock, RwLockReadGuard};
 use types::LastFour;
 
 use crate::ask::{Ask, Progress};
-use crate::kernel::{self, Above, Panel};
+use crate::kernel::{self, Panel, Stretch};
 use crate::rows::{Place, Rows};
+use crate::sieve::{Sieved, Wanted};
 use crate::{GalleryError, Query, Search, poisoned};
 
-/// Rows of which all probes of a batch are compared before what was found is looked at: its lists stay in the cache.
+/// Rows with which all probes of a batch are compared before what was found is looked at: its lists stay in the cache. The
+/// same for one query alone, because it also says who is compared exactly: the answers are the same to the last band.
 const PART: usize = 4_096;
+/// The same of the first rows of all, before anything is known of who is the best.
+const FIRST: usize = 1_024;
 /// Below one admitted row in so many, a block's rows are fetched one by one.
 const FEW: u64 = 8;
 
@@ -50,9 +54,8 @@ fn pass(lock: &RwLock<Rows>, batch: &[Query<'_>], hold: Hold) -> Result<Vec<Opti
     let asks: Vec<Ask<'_>> = batch.iter().map(|query| Ask::new(&rows, query)).collect();
     let mut all: Vec<Progress> = batch.iter().map(Progress::new).collect();
     let panel = Panel::new(asks.iter().map(|ask| &ask.probe).collect());
-    let part = if asks.len() == 1 { rows.shape.rows } else { rows.shape.rows.min(PART) };
-    let part = rows.blocks().first().map_or(0, |_| part);
-    let mut found: Vec<Above> = asks.iter().map(|_| Above::new(part)).collect();
+    let part = rows.blocks().first().map_or(0, |_| rows.shape.rows.min(PART));
+    let mut found: Vec<Sieved> = asks.iter().map(|_| Sieved::new(part)).collect();
     for at in 0.. {
         if at >= rows.blocks().len() {
             break;
@@ -79,7 +82,7 @@ fn block(
     rows: &Rows,
     at: usize,
     (asks, panel): (&[Ask<'_>], &Panel<'_>),
-    (all, found): (&mut [Progress], &mut [Above]),
+    (all, found): (&mut [Progress], &mut [Sieved]),
 ) {
     let block = &rows.blocks()[at];
     let mut admitted = 0;
@@ -97,14 +100,19 @@ fn block(
         progress.gather_block(ask, rows, at);
         return;
     }
-    let part = if asks.len() == 1 { rows.shape.rows } else { PART.min(rows.shape.rows) };
-    for from in (0..block.scanned()).step_by(part) {
-        let codes = block.codes(from, block.scanned().min(from + part));
-        let least: Vec<i32> = asks.iter().zip(&*all).map(|(ask, progress)| ask.least(progress)).collect();
-        found.iter_mut().for_each(Above::clear);
+    let mut to = 0;
+    while to < block.scanned() {
+        // The first rows of all could all be among the best, so they are few: then most of the others could not.
+        let part = if at == 0 && to == 0 { FIRST } else { PART };
+        let from = to;
+        to = block.scanned().min(from + part);
+        let stretch = Stretch { codes: block.codes(from, to), tags: &block.tags()[from..to] };
+        let wanted: Vec<Wanted> =
+            asks.iter().zip(&*all).map(|(ask, progress)| progress.wanted(ask)).collect();
+        found.iter_mut().for_each(Sieved::clear);
         match (asks, &mut *found) {
-            ([ask], [found]) => kernel::scan(rows.isa, codes, &ask.probe, least[0], found),
-            (_, found) => panel.scan(rows.isa, codes, &least, found),
+            ([ask], [found]) => kernel::scan(rows.isa, stretch, &ask.probe, &wanted[0], found),
+            (_, found) => panel.scan(rows.isa, stretch, &wanted, found),
         }
         for ((ask, progress), found) in asks.iter().zip(&mut *all).zip(&*found) {
             progress.found(ask, rows, Place { block: at, row: from }, found);

@@ -7,67 +7,9 @@ use std::sync::Arc;
 
 use types::Score;
 
-use crate::block::Tag;
-use crate::kernel::Above;
 use crate::rows::{Group, Rows};
+use crate::sieve::{BANDS, Band};
 use crate::{Status, Unlisted};
-
-/// Scores are counted in bands of this width above `BAND_FROM`; everything below is the first band.
-const BAND_WIDTH: f64 = 0.02;
-/// Where the second band begins.
-pub(crate) const BAND_FROM: f64 = 0.2;
-/// The first band, and enough to reach beyond 1.
-const BANDS: usize = 42;
-const LAST_BAND: i64 = 41;
-
-const _: () = assert!(LAST_BAND.unsigned_abs() + 1 == BANDS as u64, "the last of the bands");
-
-/// A band's number. 0 is the first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Band(u8);
-
-impl Band {
-    /// The band of a row that scored no more than `upper`.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the bands first")]
-    pub(crate) fn of(upper: f64) -> Self {
-        let above = ((upper - BAND_FROM) / BAND_WIDTH).floor() + 1.0;
-        Self(above.clamp(0.0, (BANDS - 1) as f64) as u8)
-    }
-
-    /// None in the band scored more.
-    fn upper_end(self) -> f64 {
-        // Somewhat more, for what is rounded when bands are told apart.
-        BAND_FROM + BAND_WIDTH * f64::from(self.0) + 1e-6
-    }
-}
-
-/// Tells the bands of sums of integers apart, in integers: millions of them are asked for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ruler {
-    /// Band widths for each unit of the sum, times 2^32, rounded up.
-    widths: i64,
-    /// Band widths from `BAND_FROM` to a sum of nothing, times 2^32, rounded up.
-    from: i64,
-}
-
-impl Ruler {
-    /// For sums that mean `unit * sum`, with scores at most `bound` more.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a unit is far less than a band, and a bound less than 100"
-    )]
-    pub(crate) fn new(unit: f64, bound: f64) -> Self {
-        let fixed = |widths: f64| (widths * 4_294_967_296.0).ceil() as i64;
-        Self { widths: fixed(unit / BAND_WIDTH), from: fixed((bound - BAND_FROM) / BAND_WIDTH) }
-    }
-
-    #[inline]
-    #[expect(clippy::cast_sign_loss, reason = "clamped to the bands first")]
-    pub(crate) fn band(&self, sum: i32) -> Band {
-        let above = (i64::from(sum) * self.widths + self.from) >> 32;
-        Band((above + 1).clamp(0, LAST_BAND) as u8)
-    }
-}
 
 /// By group.
 #[derive(Default)]
@@ -90,20 +32,24 @@ impl Tally {
         }
     }
 
-    /// Everybody of a block whom the filter admits.
+    /// Everybody of a block whom the filter admits. How many they are.
     pub(crate) fn add_block(
         &mut self,
         counts: &[[u32; 2]],
         status: Option<Status>,
         admits: impl Fn(usize) -> bool,
-    ) {
+    ) -> u64 {
+        let mut all = 0;
         for (group, [live, paused]) in counts.iter().enumerate().filter(|(group, _)| admits(*group)) {
-            self.searched[group] += match status {
+            let people = match status {
                 None => u64::from(*live) + u64::from(*paused),
                 Some(Status::Live) => u64::from(*live),
                 Some(Status::Paused) => u64::from(*paused),
             };
+            self.searched[group] += people;
+            all += people;
         }
+        all
     }
 
     /// One of a bucket.
@@ -118,14 +64,21 @@ impl Tally {
         self.bands[group as usize][usize::from(band.0)] += 1;
     }
 
-    /// All ordinary rows of these states that a scan found. This is the inner loop of what a search does besides scanning.
-    pub(crate) fn put_all(&mut self, found: &Above, tags: &[Tag], states: u8, ruler: &Ruler) {
+    /// All these counters. This is the inner loop of what a search does besides scanning.
+    pub(crate) fn put_all(&mut self, counters: &[u32]) {
         let bands = self.bands.as_flattened_mut();
-        for (row, sum) in found.iter() {
-            let tag = tags[row as usize];
-            if tag.is_among(states) {
-                bands[tag.group() as usize * BANDS + usize::from(ruler.band(sum).0)] += 1;
-            }
+        for counter in counters {
+            bands[*counter as usize] += 1;
+        }
+    }
+
+    /// The same for rows of a bucket, who are counted as searched here.
+    pub(crate) fn add_all(&mut self, counters: &[u32]) {
+        let bands = self.bands.as_flattened_mut();
+        for counter in counters {
+            let counter = *counter as usize;
+            bands[counter] += 1;
+            self.searched[counter / BANDS] += 1;
         }
     }
 
@@ -169,7 +122,8 @@ impl Tally {
 
     /// Everybody whom the answer does not name, none of whom scored more than `best`.
     pub(crate) fn unlisted(&self, rows: &Rows, best: f64) -> Vec<Unlisted> {
-        let mut all = Vec::new();
+        let counted = self.bands.as_flattened().iter().filter(|people| **people > 0).count();
+        let mut all = Vec::with_capacity(self.bands.len() + counted);
         for (group, Group { region, pictures }) in rows.ordered() {
             let at = group as usize;
             let Some(bands) = self.bands.get(at).filter(|_| self.searched[at] > self.listed[at]) else {
@@ -185,9 +139,14 @@ impl Tally {
                 0 => {}
                 people => push(Band(0), people),
             }
-            if counted > 0 {
-                let others = (1..).map(Band).zip(&bands[1..]).filter(|(_, people)| **people > 0);
-                others.for_each(|(band, people)| push(band, u64::from(*people)));
+            // Which have anybody is found out for all first: asked one by one, it is foretold wrongly time and again.
+            let mut some = (1..)
+                .zip(&bands[1..])
+                .fold(0_u64, |some, (band, people)| some | u64::from(*people > 0) << band);
+            while some > 0 {
+                let band = u8::try_from(some.trailing_zeros()).expect("below 64");
+                push(Band(band), u64::from(bands[usize::from(band)]));
+                some &= some - 1;
             }
         }
         all
