@@ -247,7 +247,7 @@ impl Engine {
             for part in &own {
                 tx.put_part(&part.sealed(ctx, payer, &key))?;
             }
-            self.put_other_models(tx, ctx, (row, &key), &own)?;
+            Self::put_other_models(tx, ctx, (row, &key), &own)?;
         }
         row.state = EnrolmentState::Confirmed;
         tx.update_enrolment(row)?;
@@ -261,7 +261,6 @@ impl Engine {
 
     /// The templates of models that are not in use yet.
     fn put_other_models(
-        &self,
         tx: &Tx<'_>,
         ctx: &mut Context<'_>,
         (row, key): (&EnrolmentRow, &DataKey),

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use anyhow::ensure;
-use face::{AnalyseError, FaceModels};
+use face::{AnalyseError, FaceEvidence, FaceModels};
 use serde_json::json;
 use store::{GalleryJobRow, PartSource, Tx};
 use types::{Digest, EnrolmentId, PayerId};
@@ -76,27 +76,12 @@ impl Engine {
             let Some(sealed) = self.objects.frame(enrolment, position)? else { continue };
             let label = picture_label(enrolment, position);
             let picture = self.keys.open_value((KeyOf::Face(payer), key.as_ref()), &label, &sealed)?;
-            match self.seen_by(faces, &picture)? {
+            match seen_by(faces, &picture)? {
                 Some(seen) => parts.push(Part::of(row.source, position, &seen)?),
                 None => tracing::info!(%enrolment, position, "the next model cannot use a picture"),
             }
         }
         Ok(parts)
-    }
-
-    /// Background work waits as long as payments need the cores.
-    fn seen_by(
-        &self,
-        faces: &FaceModels,
-        picture: &Zeroizing<Vec<u8>>,
-    ) -> Result<Option<face::FaceEvidence>, Error> {
-        match faces.analyse(picture) {
-            Ok(seen) => Ok(Some(seen)),
-            Err(AnalyseError::Refused(_)) => Ok(None),
-            Err(
-                error @ (AnalyseError::Busy { waited: _ } | AnalyseError::Failed { stage: _, reason: _ }),
-            ) => Err(anyhow::Error::new(error).context("making a template of the next model").into()),
-        }
     }
 
     /// Stores what was made, if it still belongs to the live enrolment. `false` if this payer has to enrol again.
@@ -176,4 +161,15 @@ pub(crate) fn enrolments_of(sources: impl IntoIterator<Item = PartSource>) -> Ve
     enrolments.sort_unstable();
     enrolments.dedup();
     enrolments
+}
+
+/// What the next model makes of a picture; none, if it cannot use it.
+fn seen_by(faces: &FaceModels, picture: &Zeroizing<Vec<u8>>) -> Result<Option<FaceEvidence>, Error> {
+    match faces.analyse(picture) {
+        Ok(seen) => Ok(Some(seen)),
+        Err(AnalyseError::Refused(_)) => Ok(None),
+        Err(error @ (AnalyseError::Busy { waited: _ } | AnalyseError::Failed { stage: _, reason: _ })) => {
+            Err(anyhow::Error::new(error).context("making a template of the next model").into())
+        }
+    }
 }

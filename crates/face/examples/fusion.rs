@@ -102,7 +102,9 @@ impl Pixels {
             }
             Spoil::Dark(share) => self.map(|x, y| {
                 let noise = ((x * 7_919 + y * 104_729) % 9) as f32 - 4.0;
-                self.at(x, y).map(|value| (f32::from(value) * share + noise).clamp(0.0, 255.0) as u8)
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+                let darker = |value: u8| (f32::from(value) * share + noise).clamp(0.0, 255.0) as u8;
+                self.at(x, y).map(darker)
             }),
         }
     }

@@ -26,8 +26,12 @@ fn towards(from: &Template, to: &Template, similarity: f64) -> Option<Template> 
         return None;
     }
     let sine = (1.0 - similarity * similarity).sqrt();
-    let mixed =
-        from.values().iter().zip(&away).map(|(f, a)| (f64::from(*f) * similarity + a / length * sine) as f32);
+    let mix = |f: &f32, a: &f64| {
+        #[expect(clippy::cast_possible_truncation, reason = "templates are 32-bit floats")]
+        let mixed = f64::from(*f).mul_add(similarity, a / length * sine) as f32;
+        mixed
+    };
+    let mixed = from.values().iter().zip(&away).map(|(f, a)| mix(f, a));
     Template::normalised(mixed.collect()).ok()
 }
 

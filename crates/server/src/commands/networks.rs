@@ -53,11 +53,15 @@ impl Networks {
 }
 
 fn networks(folder: &Path, manifest: &Path) -> Result<Arc<FaceModels>> {
-    let text = fs::read_to_string(manifest)
-        .with_context(|| format!("reading the manifest {}", manifest.display()))?;
-    let manifest = Manifest::parse(&text)?;
-    let faces = FaceModels::load_with(folder, &manifest, Concurrency::default());
+    let faces = FaceModels::load_with(folder, &manifest_at(manifest)?, Concurrency::default());
     Ok(Arc::new(faces.context("loading the networks of the manifest")?))
+}
+
+/// An operator's own manifest.
+pub(super) fn manifest_at(path: &Path) -> Result<Manifest> {
+    let text =
+        fs::read_to_string(path).with_context(|| format!("reading the manifest {}", path.display()))?;
+    Manifest::parse(&text).with_context(|| format!("reading the manifest {}", path.display()))
 }
 
 fn calibration_at(path: &Path) -> Result<String> {

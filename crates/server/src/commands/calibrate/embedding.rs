@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use types::{Digest, Template};
 
+use crate::commands::networks::manifest_at;
 use crate::commands::{complain, read_picture, say};
 
 /// How pictures become templates.
@@ -32,6 +33,9 @@ pub(crate) struct Embedding {
     /// The folder with the model files that `cargo xtask models` fetched.
     #[arg(long, value_name = "FOLDER", default_value = "var/models")]
     models: PathBuf,
+    /// A manifest of other networks (docs/embedders.md). Their files lie in the folder of models.
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
     /// Refuse pictures that a terminal would refuse: several faces, too dark, turned away. Without it the face nearest
     /// the middle of each picture is taken, as sets of labelled pictures mean it.
     #[arg(long)]
@@ -84,7 +88,10 @@ impl Embedding {
 
     /// The networks without liveness, which takes time and decides nothing here.
     fn load(&self) -> Result<FaceModels> {
-        let mut manifest = Manifest::embedded().context("reading the manifest of models")?;
+        let mut manifest = match &self.manifest {
+            Some(path) => manifest_at(path)?,
+            None => Manifest::embedded().context("reading the manifest of models")?,
+        };
         manifest.files.retain(|file| !matches!(file.network, NetworkSpec::Liveness(_)));
         FaceModels::load_with(&self.models, &manifest, Concurrency::default())
             .context("loading the models; `cargo xtask models` fetches them")

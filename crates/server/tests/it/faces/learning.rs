@@ -1,11 +1,11 @@
 //! A confirmed payment renews the template; a disputed one does not, or no longer.
 
-use api::{DisputeView, NotMe, Stage};
+use api::{DisputeView, NotMe};
 use types::PaymentId;
 
 use super::{count, wait_for};
 use crate::database::{Dump, tamper};
-use crate::fixture::{Attempt, Fixture, Setup, answer_all, attempt_at, new_order, workspace, yuan};
+use crate::fixture::{Attempt, Fixture, Setup, attempt_at, new_order, pay, workspace, yuan};
 
 /// The default policy, asking for a strong factor from 10 yuan on.
 fn strict() -> Setup {
@@ -21,10 +21,7 @@ fn confirmed(fixture: &Fixture, number: &str) -> PaymentId {
     let amount = yuan(1_100 + i64::from(number.bytes().map(u32::from).sum::<u32>()));
     let order = api::NewOrder { amount, ..new_order(fixture.terminal_id, number) };
     let attempt: Attempt = attempt_at(&fixture.merchant, &fixture.terminal, &order);
-    match answer_all(&fixture.terminal, &attempt).unwrap() {
-        Stage::Approved { payment_id, payer_name: _ } => payment_id,
-        other => panic!("{other:?}"),
-    }
+    pay(&fixture.terminal, &attempt)
 }
 
 /// So long ago that it may teach.
