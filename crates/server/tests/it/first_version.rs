@@ -122,6 +122,7 @@ impl Old {
                 );
             }
         }
+        self.database.execute("DELETE FROM template_parts", []).unwrap();
         self.database.execute("DELETE FROM face_keys", []).unwrap();
     }
 
@@ -131,6 +132,11 @@ impl Old {
             let path = entry.unwrap().path();
             let name = path.file_stem().unwrap().to_str().unwrap();
             let (capture, index) = name.split_once('-').unwrap();
+            if capture.starts_with("enr_") {
+                // That version kept no pictures of an enrolment.
+                fs::remove_file(&path).unwrap();
+                continue;
+            }
             let (_, _, wrapped, under) = keys.iter().find(|(id, ..)| id == capture).unwrap().clone();
             let key_label = format!("capture key {capture}");
             let label = format!("frame {capture} {index}");

@@ -205,7 +205,7 @@ fn staff() -> Vec<Operation> {
         post("/v1/payers/{}/identity", STAFF, identity),
         get("/v1/disputes", STAFF),
         get("/v1/disputes/{}?purpose=dispute", STAFF),
-        get("/v1/gallery", STAFF),
+        get("/v1/gallery", &[Role::Admin, Role::Staff]),
         get("/v1/duplicate-accounts?purpose=security", STAFF),
         get("/v1/accesses", STAFF),
         post_empty("/v1/disputes/{}/gather", STAFF),

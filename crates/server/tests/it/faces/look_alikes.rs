@@ -15,7 +15,7 @@ fn a_second_account_of_one_person_is_noticed() {
     let found: DuplicateAccountList = fixture.staff.get(asked).unwrap();
     assert_eq!(found.duplicates, []);
 
-    let (twice, client) = another(&fixture, "+8613700010399");
+    let (twice, client) = named(&fixture, "+8613700010399", "Li Hua");
     enrol_with(&client, snapshots("P001"), true);
     let found: DuplicateAccountList = fixture.staff.get(asked).unwrap();
     let mut pair = [fixture.payer_id, twice];
