@@ -17,6 +17,7 @@ use types::{Amount, Currency, Date, GeoPoint, Place, TransferId};
 use zeroize::Zeroizing;
 
 use super::super::{read_picture, say};
+use super::ENDINGS;
 use super::figures::{Bound, machine, quantile, target};
 use super::terminal::open_terminal;
 use crate::clock;
@@ -109,6 +110,7 @@ impl Pay {
                     captures: None,
                     push_gateway: None,
                     master_keys: None,
+                    gallery: engine::GalleryPlace::Memory,
                     // Nothing is put there: no sender runs, and the code is read from the outbox.
                     texts: Some(Texts::Spool(folder)),
                     calibration: None,
@@ -117,7 +119,7 @@ impl Pay {
                 ctx,
             )
         })?;
-        clock::with_context(|ctx| engine.seed(ctx, self.accounts, |_| ()))?;
+        clock::with_context(|ctx| engine.seed(ctx, (self.accounts, ENDINGS), |_| ()))?;
         let staff = fs::read_to_string(folder.join("staff.key")).context("reading the staff key")?;
         let staff = super::on_duty(&engine, &staff)?;
         let point = GeoPoint::new(23.1291, 113.2644)?;
