@@ -1,6 +1,7 @@
 //! Faces searched in PostgreSQL with pgvector, beside the same in memory: the same decisions, and whatever is revoked is
 //! revoked at once, for every process. There is nothing of it on SQLite but refusals.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use types::{GeoPoint, PayerId, Place, TerminalId};
 
-use crate::database::{Dump, new_database, on_postgres, psql};
+use crate::database::{Dump, columns, new_database, on_postgres, psql};
 use crate::fixture::{
     PIN, attempt_at, fund, holder, home, models, new_order, samples, somebody, start, verify, workspace, yuan,
 };
@@ -287,6 +288,7 @@ fn the_database_decides_as_memory_does_and_forgets_at_once() {
     let mut town = Town::new();
     // The second server makes the tables, and the rows of everybody who is enrolled.
     town.start("two", ("last_four", "postgresql"));
+    every_column_is_accounted_for(&town);
     let three = the_same_decisions(&mut town);
     for (at, name, gallery) in [(MEMORY, "one", "memory"), (VECTORS, "two", "postgresql")] {
         town.restart(at, name, ("last_four_and_region", gallery));
@@ -301,6 +303,18 @@ fn the_database_decides_as_memory_does_and_forgets_at_once() {
     a_debit_is_investigated(&mut town);
     what_is_revoked_is_gone_at_once(&mut town);
     verify(&town.servers[VECTORS]);
+}
+
+fn every_column_is_accounted_for(town: &Town) {
+    let register: api::ProcessingRegister =
+        town.servers[VECTORS].client().get("/v1/processing-register").unwrap();
+    let held = register.entries.iter().flat_map(|entry| &entry.columns);
+    let named: BTreeSet<(String, String)> = held
+        .flat_map(|held| held.columns.iter().map(|column| (held.table.clone(), column.clone())))
+        .filter(|(table, _)| table.starts_with("face_search"))
+        .collect();
+    let there = columns(&town.servers[VECTORS]).into_iter();
+    assert_eq!(named, there.filter(|(table, _)| table.starts_with("face_search")).collect());
 }
 
 /// Owners and strangers, right and wrong digits; returns the owner's attempt among three.
