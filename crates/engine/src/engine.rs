@@ -137,7 +137,7 @@ impl Engine {
         let dimension =
             NonZeroUsize::new(parts.faces.dimension()).context("a template has at least one number")?;
         let gallery = match parts.gallery {
-            GalleryPlace::Memory => Faces::Memory(Gallery::new(dimension)),
+            GalleryPlace::Memory => Faces::Memory(Box::new(Gallery::new(dimension))),
             GalleryPlace::Postgresql => Faces::Database(Self::turn_of(&parts.keys, dimension.get())),
         };
         let time_zone = TimeZone::get(&parts.policy.settlement.time_zone)

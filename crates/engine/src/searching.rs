@@ -57,7 +57,7 @@ impl GalleryPlace {
 
 /// Enrolled faces, as this process searches them.
 pub(crate) enum Faces {
-    Memory(Gallery),
+    Memory(Box<Gallery>),
     /// The rows lie in the database, turned by this; it keeps them up to date itself.
     Database(Turn),
 }

@@ -95,10 +95,8 @@ impl Pay {
     }
 
     fn stand(&self, folder: &Path, pictures: &[Zeroizing<Vec<u8>>]) -> Result<Stand> {
-        let faces = Arc::new(
-            FaceModels::load(&self.models)
-                .context("loading the models; `cargo xtask models` fetches them")?,
-        );
+        let faces = FaceModels::load(&self.models);
+        let faces = Arc::new(faces.context("loading the models; `cargo xtask models` fetches them")?);
         let policy = Installation::policy_text(None)?;
         let installation = Installation::open(folder)?;
         let engine = clock::with_context(|ctx| {
