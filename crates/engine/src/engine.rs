@@ -25,6 +25,7 @@ use crate::outbox::Endpoint;
 use crate::passkeys::RelyingParty;
 use crate::recognise::Habits;
 use crate::rejected::{Error, Rejected};
+use crate::searching::{Faces, GalleryPlace, is_live};
 use crate::successor::Successor;
 use crate::texts::{Bell, Route};
 
@@ -62,7 +63,7 @@ pub struct Engine {
     pub(crate) objects: Objects,
     pub(crate) keys: Keys,
     pub(crate) faces: Arc<FaceModels>,
-    pub(crate) gallery: Gallery,
+    pub(crate) gallery: Faces,
     pub(crate) calibration: Calibration,
     /// The model that is to replace the one in use, if one is.
     pub(crate) successor: Option<Successor>,
@@ -105,6 +106,7 @@ pub(crate) struct Parts {
     pub(crate) rule: Certainty,
     pub(crate) push_gateway: Option<Endpoint>,
     pub(crate) texts: Option<Route>,
+    pub(crate) gallery: GalleryPlace,
 }
 
 /// What an operator asks first.
@@ -114,7 +116,7 @@ pub struct Health {
     pub healthy: bool,
     /// Is passive liveness installed?
     pub liveness: bool,
-    /// Faces in the gallery of this process.
+    /// Faces that are searched: in the memory of this process, or in the database.
     pub enrolled: usize,
     /// Faces in the database, and whether their number asks something of the operator.
     pub faces: FacesHeld,
@@ -134,7 +136,10 @@ impl Engine {
     pub(crate) fn assemble(parts: Parts) -> anyhow::Result<Self> {
         let dimension =
             NonZeroUsize::new(parts.faces.dimension()).context("a template has at least one number")?;
-        let gallery = Gallery::new(dimension);
+        let gallery = match parts.gallery {
+            GalleryPlace::Memory => Faces::Memory(Box::new(Gallery::new(dimension))),
+            GalleryPlace::Postgresql => Faces::Database(Self::turn_of(&parts.keys, dimension.get())),
+        };
         let time_zone = TimeZone::get(&parts.policy.settlement.time_zone)
             .context("settlement.time_zone of the policy is no time zone of the IANA database")?;
         let engine = Self {
@@ -159,7 +164,7 @@ impl Engine {
             uncut_log: AtomicBool::new(true),
             broken: AtomicBool::new(false),
         };
-        engine.load_gallery()?;
+        engine.fill()?;
         Ok(engine)
     }
 
@@ -169,7 +174,7 @@ impl Engine {
         &self.policy.rates
     }
 
-    fn load_gallery(&self) -> anyhow::Result<()> {
+    pub(crate) fn load_gallery(&self) -> anyhow::Result<()> {
         self.model_must_be_ready()?;
         for row in self.store.read(|tx| tx.templates(self.faces.model_id()))? {
             self.admit(&row).context("filling the gallery")?;
@@ -183,7 +188,7 @@ impl Engine {
     /// An operating fault: the database does not answer, or the gallery is damaged.
     pub fn health(&self) -> Result<Health, Error> {
         self.store.read(|tx| tx.payer_count())?;
-        let enrolled = self.gallery.len().context("counting the gallery")?;
+        let enrolled = self.faces_searched()?;
         let healthy = !self.broken.load(Ordering::Relaxed);
         let faces = self.faces_held()?;
         Ok(Health { healthy, liveness: self.faces.liveness_available(), enrolled, faces })
@@ -368,20 +373,19 @@ pub(crate) fn entry(
     (phone, home): (&PhoneNumber, GeoPoint),
     face: FaceState,
 ) -> Entry {
-    let status = match face {
-        FaceState::Enabled => Status::Live,
-        FaceState::None | FaceState::Frozen => Status::Paused,
-    };
+    let status = if is_live(face) { Status::Live } else { Status::Paused };
     Entry { payer, pictures, last_four: phone.last_four(), status, region: region(home).into() }
 }
 
 /// Half a degree of latitude and longitude, some 50 km: coarse enough to say little about a person, fine
 /// enough to tell towns apart. The text is its own coordinates.
-const REGION_DEGREES: f64 = 0.5;
+pub(crate) const REGION_DEGREES: f64 = 0.5;
 
 pub(crate) fn region(home: GeoPoint) -> String {
-    let snap = |degrees: f64| (degrees / REGION_DEGREES).round() * REGION_DEGREES;
-    format!("{:.1},{:.1}", snap(home.latitude()), snap(home.longitude()))
+    // Nothing added makes a negative zero a plain one: both are one region, and so are both sides of the date line.
+    let snap = |degrees: f64| (degrees / REGION_DEGREES).round() * REGION_DEGREES + 0.0;
+    let east = snap(home.longitude());
+    format!("{:.1},{:.1}", snap(home.latitude()), if east >= 180.0 { -180.0 } else { east })
 }
 
 /// The middle of a [`region`].

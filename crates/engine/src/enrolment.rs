@@ -252,6 +252,7 @@ impl Engine {
         row.state = EnrolmentState::Confirmed;
         tx.update_enrolment(row)?;
         tx.set_face(payer, FaceState::Enabled)?;
+        self.write_face_row(tx, payer)?;
         record(tx, ctx, &payer.to_string(), &row.id, by_passkey("face_enabled", passkey))?;
         self.note_faces(tx, ctx)?;
         let message = Message { kind: "face_enabled", args: json!({}), reference: row.id.to_string() };

@@ -110,7 +110,7 @@ impl Engine {
     pub(crate) fn finish(&self, tombstone: &TombstoneRow) -> Result<(), Error> {
         match tombstone.reason {
             ErasureReason::ConsentWithdrawn | ErasureReason::AccountClosed => {
-                self.gallery.remove(tombstone.payer).map_err(anyhow::Error::new)?;
+                self.gallery.remove(tombstone.payer)?;
             }
             ErasureReason::DisputeClosed => {}
         }
@@ -140,7 +140,7 @@ impl Engine {
         let erased = self.store.read(|tx| tx.erased_since(ctx.now - REMEMBERED).map_err(Error::from))?;
         let mut gone = 0;
         for payer in erased {
-            gone += usize::from(self.gallery.remove(payer).map_err(anyhow::Error::new)?);
+            gone += usize::from(self.gallery.remove(payer)?);
         }
         Ok(gone)
     }

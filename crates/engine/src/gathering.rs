@@ -59,10 +59,7 @@ impl Engine {
             capture_erased_at,
             face_erased_at,
             strong_factor: records.payment.strong,
-            digits_narrowed_search: matches!(
-                records.recognition,
-                Recognition::Narrowed { best: _, searched: _ }
-            ),
+            digits_narrowed_search: records.recognition.digits_chose(),
             digits_attempts: records.digits_attempts,
             searched: records.recognition.searched(),
             p_wrong_then: records.p_wrong_then,
@@ -184,7 +181,8 @@ impl Engine {
             let face = if enrolled { None } else { tx.face_erased_at(payer)? };
             Ok::<_, Error>((capture, face))
         })?;
-        Ok(Kept { probe: self.probe(session)?, capture_erased_at, face_erased_at })
+        let probe = self.probe(session)?.map(|kept| kept.template);
+        Ok(Kept { probe, capture_erased_at, face_erased_at })
     }
 
     /// How the capture looks today over everybody enrolled.

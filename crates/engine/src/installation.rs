@@ -18,6 +18,7 @@ use crate::engine::{Context, Engine, Parts};
 use crate::keys::{Keys, Source};
 use crate::operator::make_first_operator;
 use crate::outbox::{Endpoint, check_url, new_signing_secret};
+use crate::searching::GalleryPlace;
 use crate::successor::Successor;
 use crate::texts::{Route, Texts};
 
@@ -42,6 +43,8 @@ pub struct Options<'a> {
     pub master_keys: Option<&'a str>,
     /// How text messages to phones leave, if at all.
     pub texts: Option<Texts<'a>>,
+    /// Where faces are searched.
+    pub gallery: GalleryPlace,
     /// What scores mean: the text of a calibration for the model in use; without it the one that comes with Surety.
     pub calibration: Option<&'a str>,
     /// The model that is to replace the one in use.
@@ -133,6 +136,7 @@ impl Installation {
     ) -> Result<Engine> {
         let policy_text = options.policy;
         let policy = Policy::parse(policy_text)?;
+        options.gallery.check(&policy, options.database)?;
         let source = Source::new(&self.folder, options.master_keys)?;
         let masters = source.masters_or_first(&self.folder, ctx.random)?;
         let store = self.store(options)?;
@@ -161,6 +165,7 @@ impl Installation {
             push_gateway,
             texts,
             faces,
+            gallery: options.gallery,
             calibration,
             successor: options.successor.map(successor).transpose()?,
             rule: rule(&policy)?,

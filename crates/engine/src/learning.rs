@@ -82,7 +82,7 @@ impl Engine {
         if !alive || !kept || capture.model != self.faces.model_id() {
             return Ok(None);
         }
-        let Some(probe) = self.probe(session)? else { return Ok(None) };
+        let Some(probe) = self.probe(session)?.map(|kept| kept.template) else { return Ok(None) };
         let frames = capture.frames.as_array().map_or(0, Vec::len);
         let frames = u32::try_from(frames).map_err(anyhow::Error::new)?;
         let nearest = self.nearest(&probe)?;

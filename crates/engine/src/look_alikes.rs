@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use gallery::{CANDIDATES_MAX, Filter, Hit, Query};
+use gallery::Hit;
 use identity::{Fusion, ScoreModel};
 use serde_json::json;
 use store::{EnrolmentState, GalleryJobRow, LookAlikeKind, LookAlikeRow, PayerRow, TemplateRow, Tx};
@@ -113,8 +113,8 @@ impl Engine {
     }
 
     fn likenesses(&self, face: &Face<'_>) -> Result<Vec<Likeness>, Error> {
-        let search = self.gallery.search(&query(face.template)).map_err(anyhow::Error::new)?;
-        self.judged(face, &search.hits)
+        let hits = self.most_similar(std::slice::from_ref(face.template))?;
+        self.judged(face, hits.first().map_or(&[], Vec::as_slice))
     }
 
     /// Those of the hits that are close, and what each is taken for.
@@ -211,13 +211,12 @@ impl Engine {
         let open =
             |row: &TemplateRow| self.open_template(row.payer, row.face_key.as_ref(), &row.template_sealed);
         let templates = rows.iter().map(open).collect::<anyhow::Result<Vec<_>>>()?;
-        let queries: Vec<Query<'_>> = templates.iter().map(query).collect();
-        let searches = self.gallery.search_all(&queries).map_err(anyhow::Error::new)?;
+        let hits = self.most_similar(&templates)?;
         let mut found = BTreeMap::new();
-        for ((row, template), search) in rows.iter().zip(&templates).zip(&searches) {
+        for ((row, template), hits) in rows.iter().zip(&templates).zip(&hits) {
             let contact = self.open_contact(row.payer, row.contact_key.as_ref(), &row.contact_sealed)?;
             let face = Face { payer: row.payer, pictures: row.pictures, template, contact: &contact };
-            found.insert(row.payer, self.judged(&face, &search.hits)?);
+            found.insert(row.payer, self.judged(&face, hits)?);
         }
         Ok(found)
     }
@@ -242,10 +241,6 @@ impl Engine {
         }
         self.put_likenesses(tx, ctx, payer, found)
     }
-}
-
-fn query(template: &Template) -> Query<'_> {
-    Query { probe: template, filter: Filter::default(), top: CANDIDATES_MAX, named: &[] }
 }
 
 fn is_news(likeness: &Likeness, known: &[LookAlikeRow]) -> bool {

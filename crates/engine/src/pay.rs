@@ -24,6 +24,7 @@ use crate::enrolment::same_face;
 use crate::keys::KeyOf;
 use crate::orders::payable;
 use crate::pins::verify_pin;
+use crate::probes::KeptProbe;
 use crate::recognise::{Probe, Recognition, Scene};
 use crate::rejected::{Error, Rejected};
 use crate::sessions::{
@@ -125,7 +126,7 @@ impl Engine {
         let capture = CaptureId::generate(ctx.now, ctx.random);
         let key = DataKey::draw(ctx.random);
         self.keep_frames(ctx, (capture, &key), pictures)?;
-        let probe_sealed = key.seal(&probe_label(id), &template.to_bytes(), ctx.random);
+        let probe_sealed = self.seal_probe(&key, id, &probe, ctx.random);
         let row = self.capture_row(ctx, (capture, id), &measured);
         timings.seal = start.elapsed();
 
@@ -270,7 +271,7 @@ impl Engine {
             });
             record(tx, ctx, &caller.terminal.to_string(), &session.id, event)?;
             if right {
-                let as_filter = matches!(recognition, Recognition::Narrowed { best: _, searched: _ });
+                let as_filter = step.check == Check::LastFour && recognition.digits_chose();
                 let passed = [passed, vec![Passed { check: step.check, as_filter, passkey }]].concat();
                 let attempt = Attempt {
                     session: &mut session,
@@ -280,7 +281,11 @@ impl Engine {
                     liveness,
                     passed,
                 };
-                self.decide(tx, ctx, attempt)?;
+                let candidate = self.decide(tx, ctx, attempt)?;
+                if let Some(payer) = candidate.filter(|_| as_filter) {
+                    // Nobody was the candidate yet when the capture was kept.
+                    tx.set_capture_payer(step.session, payer)?;
+                }
             } else {
                 Self::refuse(tx, ctx, &mut session, (Refusal::CheckFailed, recognition.best()))?;
             }
@@ -313,8 +318,7 @@ impl Engine {
         if let Recognition::AwaitingDigits = recognition {
             let digits: LastFour =
                 typed.parse().or(Err(Rejected::Field { field: "answer", what: "exactly four digits" }))?;
-            let probe = self.probe(session.id)?.ok_or_else(|| anyhow!("{} has no capture", session.id))?;
-            let recognition = self.recognise_narrowed(&probe, digits)?;
+            let recognition = self.recognise_by_digits(ctx, &session, digits)?;
             return Ok(Judged { recognition, liveness, right: true });
         }
         // Nobody, or the account was closed since: nothing that is typed is right any more.
@@ -374,19 +378,19 @@ impl Engine {
         Ok((terminal, order, passed))
     }
 
-    /// The fused template of an attempt's capture, if it is kept.
-    pub(crate) fn probe(&self, session: SessionId) -> Result<Option<Template>, Error> {
-        let Some(capture) = self.store.read(|tx| tx.capture(session).map_err(Error::from))? else {
-            return Ok(None);
-        };
-        match &capture.content {
-            CaptureContent::Kept { probe_sealed, key } => {
-                let key = (KeyOf::Capture(capture.id), key.as_ref());
-                let bytes = self.keys.open_value(key, &probe_label(session), probe_sealed)?;
-                Ok(Some(Template::from_bytes(&bytes).context("reading a probe")?))
-            }
-            CaptureContent::Erased { by: _ } => Ok(None),
-        }
+    /// Compares the attempt's face with those whom the digits choose.
+    fn recognise_by_digits(
+        &self,
+        ctx: &Context<'_>,
+        session: &SessionRow,
+        digits: LastFour,
+    ) -> Result<Recognition, Error> {
+        let probe = self.probe(session.id)?.ok_or_else(|| anyhow!("{} has no capture", session.id))?;
+        let terminal = self.store.read(|tx| tx.terminal(session.terminal).map_err(Error::from))?;
+        let terminal = terminal.ok_or(Rejected::terminal())?;
+        let KeptProbe { template, each, frames } = &probe;
+        let probe = Probe { template, frames: *frames, each };
+        self.recognise_chosen(&probe, Scene { terminal: &terminal, at: ctx.now }, digits)
     }
 
     /// Decides, records the decision with all it depended on, and does what the verdict says. Returns the candidate, if

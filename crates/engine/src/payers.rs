@@ -155,8 +155,7 @@ impl Engine {
     }
 
     pub(crate) fn set_gallery_status(&self, payer: PayerId, status: Status) -> Result<(), Error> {
-        self.gallery.set_status(payer, status).map_err(anyhow::Error::new)?;
-        Ok(())
+        Ok(self.gallery.set_status(payer, status)?)
     }
 
     /// Switches face payment on again, with the PIN or a passkey. A device that joined only lately needs the PIN.

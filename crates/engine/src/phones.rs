@@ -78,6 +78,7 @@ impl Engine {
         if !tx.change_phone(&past, &index, &sealed)? {
             return Ok(Err(Rejected::PhoneTaken));
         }
+        self.write_face_row(tx, owner.id)?;
         Self::freeze_in(tx, ctx, owner.id)?;
         let actor = owner.id.to_string();
         record(tx, ctx, &actor, &owner.id, json!({ "event": "phone_changed" }))?;

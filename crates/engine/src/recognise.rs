@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::anyhow;
-use gallery::{Filter, Hit, Query, Search};
+use gallery::{Hit, Search};
 use identity::{
     Candidate, Certainty, Cohort, Crowd, DeviceSighting, Fusion, PosteriorInput, RestBand, Trace, Visits,
     posterior,
 };
-use risk::{Face, Recognition as Rule};
+use risk::{Face, Recognition as Rule, SearchAmong};
 use serde::{Deserialize, Serialize};
 use store::{TerminalRow, Tx};
 use types::{
@@ -20,6 +20,7 @@ use types::{
 
 use crate::engine::{Engine, Timings, region_point};
 use crate::rejected::Error;
+use crate::searching::{Among, Ask, Chosen};
 
 /// Payers whose habits or devices make them likelier here than their home does.
 const FAMILIAR_MAX: u32 = 2_000;
@@ -40,9 +41,9 @@ const _: () = assert!(FAMILIAR_MAX as usize <= gallery::NAMED_MAX);
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "rule", rename_all = "snake_case")]
 pub(crate) enum Recognition {
-    /// Everybody was compared.
+    /// Everybody was compared, or whom the digits chose.
     Posterior(Box<ByFace>),
-    /// The old rules: nobody was compared before the digits came.
+    /// Nobody is compared before the digits come that choose whom.
     AwaitingDigits,
     /// The old rules: those whose number ends in the typed digits were compared.
     Narrowed {
@@ -60,9 +61,12 @@ pub(crate) enum Recognition {
     },
 }
 
-/// What the face alone said, over everybody enrolled.
+/// What the face alone said, over everybody who was compared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ByFace {
+    /// Who was compared; not written for everybody.
+    #[serde(default, skip_serializing_if = "SearchAmong::is_everybody")]
+    among: SearchAmong,
     /// All that the certainty depends on.
     pub(crate) input: PosteriorInput,
     /// How sure we are.
@@ -103,6 +107,15 @@ impl Recognition {
         }
     }
 
+    /// Did typed digits choose who was compared? Then they match by construction.
+    pub(crate) fn digits_chose(&self) -> bool {
+        match self {
+            Self::Posterior(by_face) => !by_face.among.is_everybody(),
+            Self::AwaitingDigits | Self::OrderCode { payer: _, device: _ } => false,
+            Self::Narrowed { best: _, searched: _ } => true,
+        }
+    }
+
     /// How many faces were compared.
     pub(crate) fn searched(&self) -> u64 {
         match self {
@@ -138,22 +151,45 @@ impl Engine {
         scene: Scene<'_>,
         timings: &mut Timings,
     ) -> Result<Recognition, Error> {
-        match &self.policy.recognition {
-            Rule::NarrowedByLastFour { threshold: _ } => Ok(Recognition::AwaitingDigits),
-            Rule::Posterior(_) => self.recognise_among_all(probe, scene, timings),
+        if self.policy.recognition.digits_come_first() {
+            return Ok(Recognition::AwaitingDigits);
         }
+        self.recognise_among(probe, scene, (SearchAmong::Everybody, &Among::Everybody), timings)
     }
 
-    /// Compares with everybody enrolled, those with face payment off included: they may stand there too.
-    fn recognise_among_all(
+    /// What the policy's rule makes of a probe and the digits that choose whom to compare with it.
+    pub(crate) fn recognise_chosen(
         &self,
         probe: &Probe<'_>,
         scene: Scene<'_>,
+        digits: LastFour,
+    ) -> Result<Recognition, Error> {
+        let certainty = match &self.policy.recognition {
+            Rule::NarrowedByLastFour { threshold: _ } => {
+                return self.recognise_narrowed(probe.template, digits);
+            }
+            Rule::Posterior(certainty) => certainty,
+        };
+        // Another policy may have come into force since the digits were asked.
+        let among = match certainty.search {
+            SearchAmong::Everybody | SearchAmong::LastFour => SearchAmong::LastFour,
+            SearchAmong::LastFourAndRegion => SearchAmong::LastFourAndRegion,
+        };
+        let chosen = self.chosen(digits, scene.terminal.place.point);
+        self.recognise_among(probe, scene, (among, &chosen), &mut Timings::default())
+    }
+
+    /// Compares with everybody of `among`, those with face payment off included: they may stand there too.
+    fn recognise_among(
+        &self,
+        probe: &Probe<'_>,
+        scene: Scene<'_>,
+        (among, whom): (SearchAmong, &Among),
         timings: &mut Timings,
     ) -> Result<Recognition, Error> {
         let familiar = self.familiar(scene)?;
         let start = Instant::now();
-        let search = self.search_everybody(probe, &familiar)?;
+        let search = self.search(probe, whom, &familiar)?;
         timings.search = start.elapsed();
         let start = Instant::now();
         let input = self.posterior_input(&search, &familiar, probe.frames, scene)?;
@@ -162,21 +198,27 @@ impl Engine {
         let fmr = self.stranger_rate(&certainty, &input)?;
         timings.posterior = start.elapsed();
         let start = Instant::now();
-        let frames_agree = self.frames_agree(&certainty, probe)?;
+        let frames_agree = self.frames_agree(&certainty, probe, whom)?;
         timings.search += start.elapsed();
-        Ok(Recognition::Posterior(Box::new(ByFace { input, certainty, look_alike, fmr, frames_agree })))
+        Ok(Recognition::Posterior(Box::new(ByFace {
+            among,
+            input,
+            certainty,
+            look_alike,
+            fmr,
+            frames_agree,
+        })))
     }
 
-    /// The most similar of everybody enrolled, and whoever is familiar here wherever he ranks.
-    fn search_everybody(
+    /// The most similar, and whoever is familiar here wherever he ranks.
+    fn search(
         &self,
         probe: &Probe<'_>,
+        among: &Among,
         familiar: &BTreeMap<PayerId, Trace>,
     ) -> Result<Search, Error> {
         let named: Vec<PayerId> = familiar.keys().copied().collect();
-        let (filter, top) = (Filter::default(), gallery::CANDIDATES_MAX);
-        let query = Query { probe: probe.template, filter, top, named: &named };
-        Ok(self.gallery.search(&query).map_err(anyhow::Error::new)?)
+        self.search_faces(&Ask { probe: probe.template, among, top: gallery::CANDIDATES_MAX, named: &named })
     }
 
     /// The inputs of the posterior: candidates and everybody else with their priors.
@@ -303,17 +345,15 @@ impl Engine {
 
     /// Does each frame, by itself, point to the best candidate, with a score that strangers hardly reach? The mean
     /// of a capture can hide that one of its frames shows somebody else.
-    fn frames_agree(&self, certainty: &Certainty, probe: &Probe<'_>) -> Result<bool, Error> {
+    fn frames_agree(&self, certainty: &Certainty, probe: &Probe<'_>, among: &Among) -> Result<bool, Error> {
         let Some(best) = certainty.terms.first() else { return Ok(true) };
         let alone = Fusion { gallery_pictures: best.pictures, probe_frames: 1 };
         let model = self.calibration.score_model(alone).map_err(anyhow::Error::new)?;
         for frame in probe.each {
-            let query = Query { probe: frame, filter: Filter::default(), top: 1, named: &[] };
-            let search = self.gallery.search(&query).map_err(anyhow::Error::new)?;
             let points = |hit: &Hit| {
                 hit.payer == best.payer && model.fmr(hit.score).value() <= self.rule.frame_fmr_max
             };
-            if !search.hits.first().is_some_and(points) {
+            if !self.best_face(frame, among)?.as_ref().is_some_and(points) {
                 return Ok(false);
             }
         }
@@ -335,20 +375,13 @@ impl Engine {
 
     /// Whose template is nearest to a probe.
     pub(crate) fn nearest(&self, probe: &Template) -> Result<Option<PayerId>, Error> {
-        let query = Query { probe, filter: Filter::default(), top: 1, named: &[] };
-        let search = self.gallery.search(&query).map_err(anyhow::Error::new)?;
-        Ok(search.hits.first().map(|hit| hit.payer))
+        Ok(self.best_face(probe, &Among::Everybody)?.map(|hit| hit.payer))
     }
 
     /// The old rules: the best face among those whose number ends in the typed digits.
-    pub(crate) fn recognise_narrowed(
-        &self,
-        probe: &Template,
-        digits: LastFour,
-    ) -> Result<Recognition, Error> {
-        let filter = Filter { last_four: Some(digits), status: Some(gallery::Status::Live), region: None };
-        let query = Query { probe, filter, top: 1, named: &[] };
-        let search = self.gallery.search(&query).map_err(anyhow::Error::new)?;
+    fn recognise_narrowed(&self, probe: &Template, digits: LastFour) -> Result<Recognition, Error> {
+        let among = Among::Chosen(Chosen { digits, regions: None, live: true });
+        let search = self.search_faces(&Ask { probe, among: &among, top: 1, named: &[] })?;
         let best = search.hits.first().map(|hit| (hit.payer, hit.score));
         Ok(Recognition::Narrowed { best, searched: search.searched })
     }
@@ -362,7 +395,7 @@ impl Engine {
     ) -> Result<Certainty, Error> {
         let mut familiar = self.familiar(scene)?;
         familiar.entry(debited).or_default();
-        let mut search = self.search_everybody(probe, &familiar)?;
+        let mut search = self.search(probe, &Among::Everybody, &familiar)?;
         // The debited payer is a candidate even when 64 others fit better.
         if let Some(at) = search.named.iter().position(|hit| hit.payer == debited) {
             let hit = search.named.remove(at);

@@ -39,14 +39,15 @@ pub struct Seeded {
 
 impl Engine {
     /// Adds accounts with synthetic faces, always the same ones for the same numbers: numbers `from..from + wanted`.
-    /// They have no PIN and no device, so they can be found but never pass a strong factor.
+    /// They have no PIN and no device, so they can be found but never pass a strong factor. Their phones end in
+    /// `endings` different ways, 1 to 10,000.
     ///
     /// # Errors
     /// An operating fault; the accounts of finished batches stay.
     pub fn seed(
         &self,
         ctx: &mut Context<'_>,
-        wanted: u32,
+        (wanted, endings): (u32, u32),
         mut progress: impl FnMut(Seeded),
     ) -> Result<(), Error> {
         let start = self.store.read(|tx| tx.payer_count().map_err(Error::from))?;
@@ -54,18 +55,23 @@ impl Engine {
         let mut done = 0;
         while done < wanted {
             let batch = BATCH.min(wanted - done);
-            self.seed_batch(ctx, start + done, batch)?;
+            self.seed_batch(ctx, (start + done, batch), endings)?;
             done += batch;
             progress(Seeded { done, wanted });
         }
         Ok(())
     }
 
-    fn seed_batch(&self, ctx: &mut Context<'_>, first: u32, count: u32) -> Result<(), Error> {
+    fn seed_batch(
+        &self,
+        ctx: &mut Context<'_>,
+        (first, count): (u32, u32),
+        endings: u32,
+    ) -> Result<(), Error> {
         let made = self.store.write(|tx| {
             let mut made = Vec::new();
             for number in first..first + count {
-                let (row, contact, template) = self.synthetic(tx, ctx, number)?;
+                let (row, contact, template) = self.synthetic(tx, ctx, (number, endings))?;
                 if !tx.insert_payer(&row)? {
                     continue;
                 }
@@ -81,12 +87,13 @@ impl Engine {
                 let key = self.face_key(tx, ctx, row.id)?;
                 let sealed = seal_template(&key, row.id, &template, ctx.random);
                 tx.put_template(row.id, &sealed, (PICTURES, self.faces.model_id()), ctx.now)?;
+                self.write_face_row(tx, row.id)?;
                 made.push((entry(row.id, PICTURES, (&contact.phone, row.home), row.face), template));
             }
             Ok::<_, Error>(made)
         })?;
         for (entry, template) in made {
-            self.gallery.insert(entry, &template).map_err(anyhow::Error::new)?;
+            self.gallery.insert(entry, &template)?;
         }
         Ok(())
     }
@@ -95,11 +102,11 @@ impl Engine {
         &self,
         tx: &Tx<'_>,
         ctx: &mut Context<'_>,
-        number: u32,
+        (number, endings): (u32, u32),
     ) -> Result<(PayerRow, Contact, Template), Error> {
         let SyntheticFace { city, home, template } = SyntheticFace::new(number, self.faces.dimension())?;
         let id = PayerId::generate(ctx.now, ctx.random);
-        let phone: PhoneNumber = format!("+86170{number:08}").parse().map_err(anyhow::Error::new)?;
+        let phone: PhoneNumber = synthetic_phone(number, endings).parse().map_err(anyhow::Error::new)?;
         let contact = Contact { name: format!("Synthetic {number}"), phone, birth_date: None };
         let key = DataKey::draw(ctx.random);
         let row = PayerRow {
@@ -123,6 +130,11 @@ impl Engine {
         };
         Ok((row, contact, template))
     }
+}
+
+/// The phone of a synthetic account.
+fn synthetic_phone(number: u32, endings: u32) -> String {
+    format!("+86170{:04}{:04}", number / endings, number % endings)
 }
 
 /// The face of a synthetic account, and where it is at home.

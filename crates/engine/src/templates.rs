@@ -87,7 +87,7 @@ impl Engine {
         let template = self.open_template(row.payer, row.face_key.as_ref(), &row.template_sealed)?;
         let contact = self.open_contact(row.payer, row.contact_key.as_ref(), &row.contact_sealed)?;
         let entry = entry(row.payer, row.pictures, (&contact.phone, row.home), row.face);
-        self.gallery.insert(entry, &template).map_err(anyhow::Error::new)?;
+        self.gallery.insert(entry, &template)?;
         Ok(template)
     }
 
@@ -95,13 +95,14 @@ impl Engine {
     pub(crate) fn readmit(&self, payer: PayerId) -> Result<Option<Template>, Error> {
         let read = || self.store.read(|tx| tx.template(payer, self.faces.model_id()).map_err(Error::from));
         let Some(row) = read()? else {
-            self.gallery.remove(payer).map_err(anyhow::Error::new)?;
+            self.gallery.remove(payer)?;
             return Ok(None);
         };
         let template = self.admit(&row)?;
+        self.write_missing_rows()?;
         // Erased between reading and inserting: whoever erased it found nothing in memory.
         if read()?.is_none() {
-            self.gallery.remove(payer).map_err(anyhow::Error::new)?;
+            self.gallery.remove(payer)?;
             return Ok(None);
         }
         Ok(Some(template))

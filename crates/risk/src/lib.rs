@@ -16,7 +16,7 @@ pub use learning::Learning;
 pub use people::{Age, Codes, Devices, Holder, Minors, Pins, Texts, Tiers};
 pub use policy::{
     Certainty, Check, CheckStrength, Compensation, Familiarity, Limits, Liveness, LookAlikeBound, Policy,
-    PolicyError, Recognition, Tier, Times,
+    PolicyError, Recognition, SearchAmong, Tier, Times,
 };
 pub use rates::{Rate, Rates};
 pub use verdict::{Case, Face, Passed, Reason, Refusal, Verdict, decide};

@@ -70,7 +70,7 @@ pub struct Policy {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "rule", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Recognition {
-    /// Surety's way: everyone is searched, and the decision uses the probability of a wrong person.
+    /// Surety's way: everyone is searched, or whom digits chose, and the decision uses the probability of a wrong person.
     Posterior(Certainty),
     /// The old way, kept to show what it does: digits choose whom to search, and the best face above a
     /// fixed similarity is debited.
@@ -80,11 +80,40 @@ pub enum Recognition {
     },
 }
 
+/// Who is compared with a face under the posterior rule. Whatever chose them says nothing about who stands there: it
+/// changes the certainty only through how many were compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SearchAmong {
+    /// Everybody enrolled; nothing is typed before.
+    #[default]
+    Everybody,
+    /// Only those whose number ends in the digits that were typed first.
+    LastFour,
+    /// Of these only who is at home in the terminal's region or one of the eight around it. Travellers from farther away
+    /// are not found.
+    LastFourAndRegion,
+}
+
+impl SearchAmong {
+    /// Is everybody compared?
+    #[must_use]
+    pub const fn is_everybody(&self) -> bool {
+        match self {
+            Self::Everybody => true,
+            Self::LastFour | Self::LastFourAndRegion => false,
+        }
+    }
+}
+
 /// Settings of the posterior rule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Certainty {
-    /// Prior chance that whoever stands at a terminal is not enrolled.
+    /// Who is compared with a face. A policy from before there was a choice compares everybody.
+    #[serde(default)]
+    pub search: SearchAmong,
+    /// Prior chance that whoever stands at a terminal is not enrolled, or not among those who are searched.
     pub prior_not_enrolled: f64,
     /// How many times more often strangers match here than in the calibration's population; at least 1.
     pub impostor_inflation: f64,
@@ -418,6 +447,17 @@ impl Policy {
     #[must_use]
     pub fn statement_due(&self) -> SignedDuration {
         SignedDuration::from_hours(i64::from(self.compensation.statement_due_hours))
+    }
+}
+
+impl Recognition {
+    /// Are digits asked first, to choose who is compared?
+    #[must_use]
+    pub const fn digits_come_first(&self) -> bool {
+        match self {
+            Self::Posterior(certainty) => !certainty.search.is_everybody(),
+            Self::NarrowedByLastFour { threshold: _ } => true,
+        }
     }
 }
 

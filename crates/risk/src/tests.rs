@@ -90,6 +90,37 @@ fn digits_that_chose_the_search_say_nothing() {
 }
 
 #[test]
+fn digits_that_come_first_are_asked_once_and_say_nothing() {
+    let text = include_str!("../../../policy/default.toml");
+    for search in ["last_four", "last_four_and_region"] {
+        let policy =
+            Policy::parse(&text.replace("search = \"everybody\"", &format!("search = \"{search}\"")))
+                .unwrap();
+        let none = Case { face: Face::Nobody, ..case(20_000, 1e-12) };
+        let Verdict::StepUp { ask: Check::LastFour, p_wrong: None, reasons } = decide(&policy, &none) else {
+            panic!("digits come first");
+        };
+        assert_eq!(reasons, [Reason::DigitsChooseSearch]);
+        let photograph = Case { liveness: Some(0.1), ..none.clone() };
+        let not_live = Verdict::Refuse { refusal: Refusal::NotLive, p_wrong: None };
+        assert_eq!(decide(&policy, &photograph), not_live);
+        let chosen = |face: Case| {
+            let filter = Passed { check: Check::LastFour, as_filter: true, passkey: false };
+            Case { passed: vec![filter], ..face }
+        };
+        assert_eq!(walk(&policy, chosen(none)), "not_recognised");
+        assert_eq!(walk(&policy, chosen(case(20_000, 1e-7))), "approve");
+        assert_eq!(walk(&policy, chosen(case(20_000, 5e-5))), "full_phone pin approve");
+        // What the filter leaves is what the face alone said, to the last bit.
+        for p_wrong in [1e-9, 1e-5, 1e-2, 0.5] {
+            let alone = decide(&default_policy(), &case(100_001, p_wrong));
+            assert_eq!(decide(&policy, &chosen(case(100_001, p_wrong))), alone);
+        }
+    }
+    assert!(Policy::parse(&text.replace("\"everybody\"", "\"nobody\"")).is_err());
+}
+
+#[test]
 fn the_old_rules_debit_whoever_is_similar() {
     let policy = legacy_policy();
     let face = |score| Case { face: Face::Similarity { score }, liveness: None, ..case(10_664, 0.5) };

@@ -83,7 +83,7 @@ pub enum Reason {
     NotSureEnough,
     /// The fixed threshold was reached (old rules).
     AboveThreshold,
-    /// The old rules always ask for digits, to choose whom to search.
+    /// The digits that are typed first choose whom to search: under the old rules always, otherwise if the policy says so.
     DigitsChooseSearch,
     /// The amount needs a strong factor.
     AmountNeedsStrongFactor,
@@ -248,6 +248,14 @@ fn decide_by_threshold(threshold: f64, case: &Case) -> Verdict {
 }
 
 fn decide_by_posterior(policy: &Policy, certainty: &crate::Certainty, case: &Case) -> Verdict {
+    if !certainty.search.is_everybody() && !case.passed.iter().any(|passed| passed.check == Check::LastFour) {
+        // Nobody was compared yet, and a photograph is not worth a question.
+        if case.liveness.is_some_and(|score| score.is_nan() || score < policy.liveness.refuse_below) {
+            return refuse(Refusal::NotLive, None);
+        }
+        let reasons = vec![Reason::DigitsChooseSearch];
+        return Verdict::StepUp { ask: Check::LastFour, p_wrong: None, reasons };
+    }
     let Face::Posterior { ln_odds, fmr, look_alike, frames_agree } = case.face else {
         return refuse(Refusal::NotRecognised, None);
     };

@@ -319,7 +319,7 @@ pub fn verify(surety: &Path, data: &Path, database: Option<&str>) -> Result<Stri
 
 /// What the environment says of a database is not meant for us.
 fn name_database(command: &mut Command, database: Option<&str>) {
-    command.env_remove("SURETY_DATABASE").env_remove("SURETY_MASTER_KEY");
+    command.env_remove("SURETY_DATABASE").env_remove("SURETY_MASTER_KEY").env_remove("SURETY_GALLERY");
     if let Some(url) = database {
         command.arg("--database").arg(url);
     }

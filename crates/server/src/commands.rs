@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, ensure};
-use clap::{Args, Parser, Subcommand};
-use engine::{Engine, Installation, Model, Options, Texts};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use engine::{Engine, GalleryPlace, Installation, Model, Options, Texts};
 use store::Store;
 use zeroize::Zeroizing;
 
@@ -94,6 +94,29 @@ struct Folders {
     /// Send text messages by putting them into this folder as files, as SMS Server Tools 3 takes them.
     #[arg(long, value_name = "FOLDER")]
     sms_spool: Option<PathBuf>,
+    /// Where faces are searched. `postgresql` needs a PostgreSQL database with pgvector and a policy whose digits choose
+    /// whom to search, and then no face is held in this process's memory. Give all processes of a database the same.
+    #[arg(long, value_name = "PLACE", value_enum, default_value_t, env = "SURETY_GALLERY")]
+    gallery: Gallery,
+}
+
+/// Where faces are searched.
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum Gallery {
+    /// In this process.
+    #[default]
+    Memory,
+    /// In the database.
+    Postgresql,
+}
+
+impl From<Gallery> for GalleryPlace {
+    fn from(gallery: Gallery) -> Self {
+        match gallery {
+            Gallery::Memory => Self::Memory,
+            Gallery::Postgresql => Self::Postgresql,
+        }
+    }
 }
 
 /// Where the books are.
@@ -147,6 +170,7 @@ impl Folders {
             successor: successor
                 .as_ref()
                 .map(|(faces, calibration)| Model { faces, calibration: calibration.as_str() }),
+            gallery: self.gallery.into(),
         };
         let engine = clock::with_context(|ctx| installation.engine(faces, &options, ctx))?;
         Ok((installation, engine))

@@ -203,6 +203,17 @@ impl Tx<'_> {
         )
     }
 
+    /// Says whose capture an attempt's is, once digits chose among whom to search.
+    ///
+    /// # Errors
+    /// The attempt has no capture; the database fails.
+    pub fn set_capture_payer(&self, session: SessionId, payer: PayerId) -> Result<()> {
+        self.execute_one(
+            "UPDATE captures SET payer_id = ?2 WHERE session_id = ?1",
+            &[text(session), text(payer)],
+        )
+    }
+
     /// The captures that outlived an erasure for this dispute.
     ///
     /// # Errors

@@ -125,7 +125,8 @@ pub struct LookAlikeRow {
     pub found_at: Timestamp,
 }
 
-const TEMPLATES: &str = "SELECT t.payer_id, t.template_sealed, t.pictures, t.model, t.created_at, p.contact_sealed,
+/// Of a model; more conditions may follow.
+pub(crate) const TEMPLATES: &str = "SELECT t.payer_id, t.template_sealed, t.pictures, t.model, t.created_at, p.contact_sealed,
         p.contact_key, p.contact_generation, p.face, p.home_city, p.home_latitude, p.home_longitude, k.key_wrapped,
         k.generation
  FROM templates t JOIN payers p ON p.id = t.payer_id LEFT JOIN face_keys k ON k.payer_id = t.payer_id
@@ -348,7 +349,7 @@ impl Tx<'_> {
     }
 }
 
-fn read_template(row: &Row<'_>) -> Result<TemplateRow> {
+pub(crate) fn read_template(row: &Row<'_>) -> Result<TemplateRow> {
     Ok(TemplateRow {
         payer: row.parse("payer_id")?,
         template_sealed: row.blob("template_sealed")?,

@@ -64,6 +64,8 @@ const FACE: Entry = Entry {
         Columns("template_parts", "payer_id source position model weight template_sealed created_at"),
         Columns("look_alikes", "payer_id other_id score kind found_at"),
         Columns("face_keys", "payer_id key_wrapped generation created_at"),
+        Columns("face_search", "payer_id model bucket region pictures live turned"),
+        Columns("face_search_waiting", "payer_id model"),
     ],
     zh: Words {
         what: "已开通刷脸者的人脸模板及其组成部分、注册照片、等待确认的模板、与谁相像的记录。敏感个人信息。",
@@ -71,8 +73,8 @@ const FACE: Entry = Entry {
         basis: "付款人的单独同意（未满十四周岁由监护人同意），可随时撤回。",
         seen_by: "没有人；只由程序比对。疑似一人多户的记录，调查人员说明目的后可见，每次查看都有记录；不告知双方对方是谁。",
         kept: "到撤回同意或注销账户为止；未确认的模板和照片在验证码失效、输错过多或被新的取代时失去。",
-        protected: "用每人单独的密钥加密存放，与姓名和手机号分开；注册照片只在更换识别程序时由程序打开；不写入日志。",
-        ended: "撤回同意的同一个事务中连同密钥删除，其他进程随后从内存中移除。",
+        protected: "用每人单独的密钥加密存放，与姓名和手机号分开；注册照片只在更换识别程序时由程序打开；不写入日志。若选择在数据库中检索，另存经秘密正交矩阵变换的向量和手机尾号的密钥指纹：仅凭数据库无法与人脸比对，但并非加密，磁盘和备份须加密。",
+        ended: "撤回同意的同一个事务中连同密钥和检索行删除，其他进程随后从内存中移除；数据库的预写日志和备份在循环清除之前仍留有检索行。",
     },
     en: Words {
         what: "Templates of enrolled faces and what they are made of, the pictures enrolled with, templates that wait for their code, who looks like whom. Sensitive data.",
@@ -80,8 +82,8 @@ const FACE: Entry = Entry {
         basis: "The payer's separate consent (a guardian's under 14), which can be withdrawn at any time.",
         seen_by: "Nobody; only programs compare. Investigators see who probably has two accounts, with a purpose, and each look is logged; no payer is told who the other is.",
         kept: "Until the consent is withdrawn or the account closed. What waits for its code goes when the code fails or is replaced.",
-        protected: "Sealed under a key of each payer's own, apart from names and numbers; only a program that makes new templates opens the pictures; never in logs.",
-        ended: "Deleted with its key in the transaction that withdraws the consent; then from every process's memory.",
+        protected: "Sealed under a key of each payer's own, apart from names and numbers; only a program that makes new templates opens the pictures; never in logs. Where the database is searched it also holds vectors turned by a secret orthogonal matrix and keyed fingerprints of last four digits: alone they cannot be compared with a face, but they are not sealed, so disks and backups have to be encrypted.",
+        ended: "Deleted with its key and its search row in the transaction that withdraws the consent; then from every process's memory. The database's write-ahead log and backups hold search rows until they are recycled.",
     },
 };
 

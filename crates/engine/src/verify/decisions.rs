@@ -133,6 +133,11 @@ pub(super) fn decisions_replay(
         if recognition.face() != case.face {
             faults.push(format!("{at}: the verdict saw another face"));
         }
+        if case.passed.iter().any(|passed| passed.as_filter) != recognition.digits_chose() {
+            faults.push(format!(
+                "{at}: digits that chose who is compared count as a proof, or the other way round"
+            ));
+        }
         let Some(calibration) = calibrations.iter().find(|c| c.provenance().id == decision.calibration)
         else {
             faults.push(format!(

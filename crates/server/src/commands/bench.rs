@@ -11,9 +11,13 @@ use crate::clock;
 
 mod figures;
 mod gallery;
+mod growth;
 mod ledger;
 mod pay;
 mod terminal;
+
+/// In how many four digits the phones of synthetic accounts end.
+const ENDINGS: u32 = 10_000;
 
 /// Measure, and say what was measured.
 #[derive(Subcommand)]
@@ -24,6 +28,8 @@ pub(crate) enum Bench {
     Ledger(ledger::Ledger),
     /// Search times beside FAISS and usearch on the same vectors, and beside reading memory.
     Gallery(gallery::Gallery),
+    /// Searches in a bucket through PostgreSQL with pgvector, beside the same in memory.
+    Growth(growth::Growth),
 }
 
 /// Whoever holds the key of the first start, with the roles that opening shops and topping up take, for an hour.
@@ -45,6 +51,7 @@ impl Bench {
             Self::Pay(pay) => pay.run(),
             Self::Ledger(ledger) => ledger.run(),
             Self::Gallery(gallery) => gallery.run(),
+            Self::Growth(growth) => growth.run(),
         }
     }
 }

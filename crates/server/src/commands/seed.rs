@@ -19,6 +19,9 @@ pub(crate) struct Seed {
     /// How many.
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     accounts: u32,
+    /// In how many different four digits their phones end: few make many of them share the same.
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    endings: u32,
 }
 
 impl Seed {
@@ -27,7 +30,7 @@ impl Seed {
         let style = ProgressStyle::with_template("{msg} [{bar:40}] {pos}/{len} {eta}")?;
         let bar = ProgressBar::new(self.accounts.into()).with_style(style).with_message("synthetic accounts");
         clock::with_context(|ctx| {
-            engine.seed(ctx, self.accounts, |seeded| bar.set_position(seeded.done.into()))
+            engine.seed(ctx, (self.accounts, self.endings), |seeded| bar.set_position(seeded.done.into()))
         })?;
         bar.finish();
         say(&format!(

@@ -53,7 +53,7 @@ pub(crate) fn tamper(server: &Server, sql: &str) -> usize {
     }
 }
 
-fn psql(url: &str, sql: &str) -> String {
+pub(crate) fn psql(url: &str, sql: &str) -> String {
     let name = url.rsplit('/').next().unwrap();
     PgServer::shared(&Binaries::find(&workspace()).unwrap()).unwrap().psql(name, sql).unwrap()
 }

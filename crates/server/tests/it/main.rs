@@ -18,6 +18,7 @@ mod evaluation;
 mod faces;
 mod first_version;
 mod fixture;
+mod growth;
 mod headers;
 mod merchant_keys;
 mod models_missing;

@@ -35,7 +35,10 @@ fn every_column_and_file_stands_in_the_register() {
         "these columns stand neither in the register of processing nor among what is not personal: {unnamed:?}. Add \
          them in crates/engine/src/processing/, and think about who sees them, how long they stay and how they end"
     );
-    let gone: Vec<_> = named.difference(&there).collect();
+    // Made when a gallery in the database is first switched on; a test of that compares them.
+    let on_demand = ["face_search", "face_search_waiting"];
+    let gone: Vec<_> =
+        named.difference(&there).filter(|(table, _)| !on_demand.contains(&table.as_str())).collect();
     assert!(gone.is_empty(), "the register names columns that do not exist: {gone:?}");
 
     let files: Vec<&String> = register.entries.iter().flat_map(|entry| &entry.files).collect();

@@ -38,6 +38,14 @@ impl<'a> Tx<'a> {
         self.pushes
     }
 
+    /// Is this PostgreSQL?
+    pub(crate) const fn is_postgres(&self) -> bool {
+        match self.driver {
+            Driver::Postgres(_) => true,
+            Driver::Sqlite(_) => false,
+        }
+    }
+
     /// Runs one statement; returns how many rows it changed.
     pub(crate) fn execute(&self, sql: &str, values: &[Value]) -> Result<usize> {
         match self.driver {

@@ -17,6 +17,7 @@ use types::{Amount, Currency, Date, GeoPoint, Place, TransferId};
 use zeroize::Zeroizing;
 
 use super::super::{read_picture, say};
+use super::ENDINGS;
 use super::figures::{Bound, machine, quantile, target};
 use super::terminal::open_terminal;
 use crate::clock;
@@ -94,10 +95,8 @@ impl Pay {
     }
 
     fn stand(&self, folder: &Path, pictures: &[Zeroizing<Vec<u8>>]) -> Result<Stand> {
-        let faces = Arc::new(
-            FaceModels::load(&self.models)
-                .context("loading the models; `cargo xtask models` fetches them")?,
-        );
+        let faces = FaceModels::load(&self.models);
+        let faces = Arc::new(faces.context("loading the models; `cargo xtask models` fetches them")?);
         let policy = Installation::policy_text(None)?;
         let installation = Installation::open(folder)?;
         let engine = clock::with_context(|ctx| {
@@ -109,6 +108,7 @@ impl Pay {
                     captures: None,
                     push_gateway: None,
                     master_keys: None,
+                    gallery: engine::GalleryPlace::Memory,
                     // Nothing is put there: no sender runs, and the code is read from the outbox.
                     texts: Some(Texts::Spool(folder)),
                     calibration: None,
@@ -117,7 +117,7 @@ impl Pay {
                 ctx,
             )
         })?;
-        clock::with_context(|ctx| engine.seed(ctx, self.accounts, |_| ()))?;
+        clock::with_context(|ctx| engine.seed(ctx, (self.accounts, ENDINGS), |_| ()))?;
         let staff = fs::read_to_string(folder.join("staff.key")).context("reading the staff key")?;
         let staff = super::on_duty(&engine, &staff)?;
         let point = GeoPoint::new(23.1291, 113.2644)?;

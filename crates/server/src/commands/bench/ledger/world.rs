@@ -135,9 +135,10 @@ impl World {
             texts: None,
             calibration: None,
             successor: None,
+            gallery: engine::GalleryPlace::Memory,
         };
         let engine = clock::with_context(|ctx| installation.engine(Arc::clone(faces), &options, ctx))?;
-        clock::with_context(|ctx| engine.seed(ctx, PAYERS, |_| ()))?;
+        clock::with_context(|ctx| engine.seed(ctx, (PAYERS, super::super::ENDINGS), |_| ()))?;
         let store = match database {
             Some(url) => Store::connect(url)?,
             None => Store::open(&folder.join("surety.db"))?,
