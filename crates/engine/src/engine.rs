@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 use store::{EventRow, FaceState, MessageRow, Objects, PayerRow, Store, Tx};
 use types::{Date, Digest, EventId, GeoPoint, MessageId, PayerId, PhoneNumber, Template, Timestamp};
 
+use crate::cohorts::Cohorts;
+use crate::drift::CalibrationHealth;
 use crate::duties::FacesHeld;
 use crate::following::Followed;
 use crate::keys::{KeyOf, Keys};
@@ -66,6 +68,8 @@ pub struct Engine {
     pub(crate) calibration: Calibration,
     /// The model that is to replace the one in use, if one is.
     pub(crate) successor: Option<Successor>,
+    /// Which homes belong to which of its cohorts.
+    pub(crate) cohorts: Cohorts,
     pub(crate) place: PlaceModel,
     pub(crate) policy: Policy,
     pub(crate) policy_digest: Digest,
@@ -108,7 +112,7 @@ pub(crate) struct Parts {
 }
 
 /// What an operator asks first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Health {
     /// May payments be taken?
     pub healthy: bool,
@@ -118,6 +122,8 @@ pub struct Health {
     pub enrolled: usize,
     /// Faces in the database, and whether their number asks something of the operator.
     pub faces: FacesHeld,
+    /// What scores mean here, and whether that still holds.
+    pub calibration: CalibrationHealth,
 }
 
 /// Name, phone and birth date of a payer, as sealed.
@@ -149,6 +155,7 @@ impl Engine {
             keys: parts.keys,
             faces: parts.faces,
             gallery,
+            cohorts: Cohorts::of(&parts.policy.cohorts, &parts.calibration)?,
             calibration: parts.calibration,
             successor: parts.successor,
             followed: Followed::default(),
@@ -186,7 +193,8 @@ impl Engine {
         let enrolled = self.gallery.len().context("counting the gallery")?;
         let healthy = !self.broken.load(Ordering::Relaxed);
         let faces = self.faces_held()?;
-        Ok(Health { healthy, liveness: self.faces.liveness_available(), enrolled, faces })
+        let calibration = self.calibration_health()?;
+        Ok(Health { healthy, liveness: self.faces.liveness_available(), enrolled, faces, calibration })
     }
 
     /// Who operates this, as far as the policy says.

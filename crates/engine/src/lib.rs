@@ -18,10 +18,12 @@ mod break_glass;
 mod callers;
 mod cases;
 mod codes;
+mod cohorts;
 mod consents;
 mod debit;
 mod decided;
 mod devices;
+mod drift;
 mod duties;
 mod engine;
 mod enrolment;
@@ -85,6 +87,7 @@ pub use disputes::{
     Assessment, Compensation, Dispute, Facts, FiledBy, Filing, Finding, Item, Outcome, Side, Stance,
     Statement,
 };
+pub use drift::{CalibrationHealth, DriftState};
 pub use duties::{FaceDuty, FacesHeld};
 pub use engine::{Context, Engine, FRAMES_ENROL, FRAMES_PAY, Health, Timings};
 pub use enrolment::EnrolmentProof;

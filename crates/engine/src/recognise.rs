@@ -162,7 +162,7 @@ impl Engine {
         let fmr = self.stranger_rate(&certainty, &input)?;
         timings.posterior = start.elapsed();
         let start = Instant::now();
-        let frames_agree = self.frames_agree(&certainty, probe)?;
+        let frames_agree = self.frames_agree(&certainty, &input, probe)?;
         timings.search += start.elapsed();
         Ok(Recognition::Posterior(Box::new(ByFace { input, certainty, look_alike, fmr, frames_agree })))
     }
@@ -188,6 +188,8 @@ impl Engine {
         scene: Scene<'_>,
     ) -> Result<PosteriorInput, Error> {
         let regions = region_distances(search, scene.terminal.place.point)?;
+        let cohorts = self.region_cohorts(search)?;
+        let cohort_of = |region: &Arc<str>| cohorts.get(region).copied().unwrap_or_default();
         let trace_of = |hit: &Hit| Trace {
             home_km: regions.get(&hit.region).copied(),
             ..familiar.get(&hit.payer).copied().unwrap_or_default()
@@ -198,14 +200,14 @@ impl Engine {
             score: hit.score,
             pictures: hit.pictures,
             prior: self.place.prior(&crowd, &trace_of(hit)),
-            cohort: Cohort::DEFAULT,
+            cohort: cohort_of(&hit.region),
         };
         let alone = |hit: &Hit| RestBand {
             best_score: hit.score,
             pictures: hit.pictures,
             people: 1,
             prior: self.place.prior(&crowd, &trace_of(hit)),
-            cohort: Cohort::DEFAULT,
+            cohort: cohort_of(&hit.region),
         };
         let mut rest: Vec<RestBand> = search.named.iter().map(alone).collect();
         for group in &search.unlisted {
@@ -218,7 +220,7 @@ impl Engine {
                 pictures: group.pictures,
                 people: group.people,
                 prior,
-                cohort: Cohort::DEFAULT,
+                cohort: cohort_of(&group.region),
             });
         }
         let prior_not_enrolled = Probability::new(self.rule.prior_not_enrolled);
@@ -297,16 +299,23 @@ impl Engine {
     fn stranger_rate(&self, certainty: &Certainty, input: &PosteriorInput) -> Result<f64, Error> {
         let Some(best) = certainty.terms.first() else { return Ok(1.0) };
         let fusion = Fusion { gallery_pictures: best.pictures, probe_frames: input.frames };
-        let model = self.calibration.score_model(fusion).map_err(anyhow::Error::new)?;
+        let cohort = cohort_of(best.payer, input);
+        let model = self.calibration.score_model_of(cohort, fusion).map_err(anyhow::Error::new)?;
         Ok((model.fmr(best.score).value() * input.impostor_inflation).min(1.0))
     }
 
     /// Does each frame, by itself, point to the best candidate, with a score that strangers hardly reach? The mean
     /// of a capture can hide that one of its frames shows somebody else.
-    fn frames_agree(&self, certainty: &Certainty, probe: &Probe<'_>) -> Result<bool, Error> {
+    fn frames_agree(
+        &self,
+        certainty: &Certainty,
+        input: &PosteriorInput,
+        probe: &Probe<'_>,
+    ) -> Result<bool, Error> {
         let Some(best) = certainty.terms.first() else { return Ok(true) };
         let alone = Fusion { gallery_pictures: best.pictures, probe_frames: 1 };
-        let model = self.calibration.score_model(alone).map_err(anyhow::Error::new)?;
+        let cohort = cohort_of(best.payer, input);
+        let model = self.calibration.score_model_of(cohort, alone).map_err(anyhow::Error::new)?;
         for frame in probe.each {
             let query = Query { probe: frame, filter: Filter::default(), top: 1, named: &[] };
             let search = self.gallery.search(&query).map_err(anyhow::Error::new)?;
@@ -387,12 +396,18 @@ fn region_distances(search: &Search, here: GeoPoint) -> Result<BTreeMap<Arc<str>
     Ok(distances)
 }
 
-/// Joins groups of the same score and pictures from different regions: only their sums matter.
+/// By whom a candidate is measured.
+pub(crate) fn cohort_of(payer: PayerId, input: &PosteriorInput) -> Cohort {
+    let candidate = input.candidates.iter().find(|candidate| candidate.payer == payer);
+    candidate.map_or(Cohort::DEFAULT, |candidate| candidate.cohort)
+}
+
+/// Joins groups of the same score, pictures and cohort from different regions: only their sums matter.
 fn merge_bands(bands: Vec<RestBand>) -> Vec<RestBand> {
-    let mut merged: BTreeMap<(u32, u64), RestBand> = BTreeMap::new();
+    let mut merged: BTreeMap<(u32, u64, Cohort), RestBand> = BTreeMap::new();
     for band in bands {
         // Scores as bits: equal scores join, nothing is ordered by them.
-        let key = (band.pictures, band.best_score.value().to_bits());
+        let key = (band.pictures, band.best_score.value().to_bits(), band.cohort);
         merged
             .entry(key)
             .and_modify(|sum| {

@@ -190,6 +190,15 @@ impl Calibration {
         u16::try_from(at + 1).ok().map(Cohort)
     }
 
+    /// What a cohort is called here: `default` for everybody who is in no other. `None` for another calibration's.
+    #[must_use]
+    pub fn cohort_name(&self, cohort: Cohort) -> Option<&str> {
+        match usize::from(cohort.0).checked_sub(1) {
+            None => Some("default"),
+            Some(at) => self.cohorts.get(at).map(|cohort| cohort.name.as_str()),
+        }
+    }
+
     /// All cohorts but the default, by name.
     #[must_use]
     pub fn cohorts(&self) -> &[CohortModels] {

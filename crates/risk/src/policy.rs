@@ -7,6 +7,7 @@ use crate::duties::{Duties, Operator};
 use crate::learning::Learning;
 use crate::people::{Codes, Devices, Minors, Pins, Texts, Tiers};
 use crate::rates::Rates;
+use crate::watch::{CohortArea, Drift};
 
 /// Everything an operator decides. Unknown keys are refused, so that a typing error never weakens a rule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,6 +65,12 @@ pub struct Policy {
     /// What the law asks of the operator.
     #[serde(default)]
     pub duties: Duties,
+    /// Where payers live who are measured by a cohort of the calibration; the first box that holds a home counts.
+    #[serde(default)]
+    pub cohorts: Vec<CohortArea>,
+    /// How the calibration is watched.
+    #[serde(default)]
+    pub drift: Drift,
 }
 
 /// How a face becomes a payer.
@@ -370,6 +377,8 @@ impl Policy {
         self.check_people()?;
         self.duties.check()?;
         self.learning.map_or(Ok(()), Learning::check)?;
+        CohortArea::check_all(&self.cohorts)?;
+        self.drift.check()?;
         self.operator.as_ref().map_or(Ok(()), Operator::check)?;
         match &self.recognition {
             Recognition::NarrowedByLastFour { threshold } => require(

@@ -192,3 +192,44 @@ fn without_a_face_both_factors_are_needed() {
         ));
     }
 }
+
+#[test]
+fn cohorts_are_boxes_with_names() {
+    let with = |boxes: &str| {
+        let text = include_str!("../../../policy/default.toml").to_owned() + boxes;
+        Policy::parse(&text).map(|policy| policy.cohorts)
+    };
+    let area = |name: &str, west: f64, east: f64| {
+        format!(
+            "\n[[cohorts]]\nname = \"{name}\"\nsouth = 34.0\nnorth = 54.0\nwest = {west:?}\neast = {east:?}\n"
+        )
+    };
+    assert_eq!(with("").unwrap(), [], "the default policy knows none");
+    let two = with(&(area("north", 73.0, 135.0) + &area("pacific", 170.0, -170.0))).unwrap();
+    let [north, pacific] = &two[..] else { panic!("{two:?}") };
+    assert!(north.holds(34.0, 73.0) && north.holds(54.0, 135.0) && north.holds(40.0, 100.0));
+    assert!(!north.holds(33.5, 100.0) && !north.holds(40.0, 135.5) && !north.holds(40.0, -100.0));
+    assert!(pacific.holds(40.0, 175.0) && pacific.holds(40.0, -175.0) && pacific.holds(40.0, 180.0));
+    assert!(!pacific.holds(40.0, 0.0) && !pacific.holds(40.0, 169.5));
+    for wrong in [
+        area("", 1.0, 2.0),
+        area("default", 1.0, 2.0),
+        area("far", 1.0, 181.0),
+        area("thin", 1.0, 1.0),
+        area("flat", 1.0, 2.0).replace("54.0", "34.0"),
+        area("one", 1.0, 2.0) + &area("one", 3.0, 4.0),
+    ] {
+        assert!(matches!(with(&wrong), Err(PolicyError::Nonsense(_))), "{wrong}");
+    }
+}
+
+#[test]
+fn the_watch_has_a_stated_rate_of_false_alarms() {
+    assert_eq!(default_policy().drift, legacy_policy().drift, "a policy from before has the default");
+    let text = include_str!("../../../policy/default.toml");
+    for wrong in ["0.5", "nan", "inf", "-1.0"] {
+        let text =
+            text.replace("payments_per_false_alarm = 1e6", &format!("payments_per_false_alarm = {wrong}"));
+        assert!(matches!(Policy::parse(&text), Err(PolicyError::Nonsense(_))), "{wrong}");
+    }
+}
