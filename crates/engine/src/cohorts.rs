@@ -40,10 +40,18 @@ impl Cohorts {
         if self.0.is_empty() {
             return Ok(Cohort::DEFAULT);
         }
-        let point = region_point(region).ok_or_else(|| anyhow!("the gallery holds an impossible region"))?;
-        let holds = |area: &CohortArea| area.holds(point.latitude(), point.longitude());
-        Ok(self.0.iter().find(|(area, _)| holds(area)).map_or(Cohort::DEFAULT, |(_, cohort)| *cohort))
+        let at = first_holding(self.0.iter().map(|(area, _)| area), region)?;
+        Ok(at.and_then(|at| self.0.get(at)).map_or(Cohort::DEFAULT, |(_, cohort)| *cohort))
     }
+}
+
+/// The place of the first box that holds the middle of a region.
+pub(crate) fn first_holding<'a>(
+    mut areas: impl Iterator<Item = &'a CohortArea>,
+    region: &str,
+) -> Result<Option<usize>> {
+    let point = region_point(region).ok_or_else(|| anyhow!("the gallery holds an impossible region"))?;
+    Ok(areas.position(|area| area.holds(point.latitude(), point.longitude())))
 }
 
 impl Engine {

@@ -25,7 +25,7 @@ use crate::following::Followed;
 use crate::keys::{KeyOf, Keys};
 use crate::outbox::Endpoint;
 use crate::passkeys::RelyingParty;
-use crate::recognise::Habits;
+use crate::recognise::{Ends, Habits};
 use crate::rejected::{Error, Rejected};
 use crate::successor::Successor;
 use crate::texts::{Bell, Route};
@@ -80,6 +80,8 @@ pub struct Engine {
     pub(crate) habits: Habits,
     /// Templates that were brought in lately.
     pub(crate) followed: Followed,
+    /// How attempts end where.
+    pub(crate) ends: Ends,
     /// Where the business day begins.
     pub(crate) time_zone: TimeZone,
     /// Where messages to payers are pushed, if anywhere.
@@ -146,6 +148,7 @@ impl Engine {
         let engine = Self {
             time_zone,
             habits: Habits::default(),
+            ends: Ends::default(),
             push_gateway: parts.push_gateway,
             texts: parts.texts,
             bell: Bell::default(),

@@ -2,7 +2,7 @@
 //! face among those the digits chose.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::anyhow;
@@ -14,11 +14,10 @@ use identity::{
 use risk::{Face, Recognition as Rule};
 use serde::{Deserialize, Serialize};
 use store::{TerminalRow, Tx};
-use types::{
-    GeoPoint, KeyId, LastFour, PayerId, Probability, Score, SignedDuration, Template, TerminalId, Timestamp,
-};
+use types::{GeoPoint, KeyId, LastFour, PayerId, Probability, Score, SignedDuration, Template, Timestamp};
 
 use crate::engine::{Engine, Timings, region_point};
+use crate::fresh::Fresh;
 use crate::rejected::Error;
 
 /// Payers whose habits or devices make them likelier here than their home does.
@@ -26,13 +25,12 @@ const FAMILIAR_MAX: u32 = 2_000;
 /// A candidate this much less likely than the best still counts as "fits nearly as well" for look-alikes.
 const LOOK_ALIKE_LN_MARGIN: f64 = 7.0;
 
-/// How long a terminal's customers are taken for the same.
-const HABITS_FRESH: SignedDuration = SignedDuration::from_secs(60);
-
 /// Payers with their visits to a terminal, to its merchant elsewhere in the city, and to other merchants of the city.
 type Regulars = Arc<[(PayerId, [u32; 3])]>;
-/// By terminal: when they were counted, and who they are.
-pub(crate) type Habits = Mutex<BTreeMap<TerminalId, (Timestamp, Regulars)>>;
+/// Of each terminal, who is a regular customer there.
+pub(crate) type Habits = Fresh<Regulars>;
+/// Of each terminal, how many attempts by face ended in a payment, and how many with nobody recognised.
+pub(crate) type Ends = Fresh<[u64; 2]>;
 
 const _: () = assert!(FAMILIAR_MAX as usize <= gallery::NAMED_MAX);
 
@@ -223,13 +221,12 @@ impl Engine {
                 cohort: cohort_of(&group.region),
             });
         }
-        let prior_not_enrolled = Probability::new(self.rule.prior_not_enrolled);
         let candidates = search.hits.iter().map(candidate).collect();
         Ok(PosteriorInput {
             frames,
             candidates,
             rest: merge_bands(rest),
-            prior_not_enrolled: prior_not_enrolled.expect("a checked policy holds a probability"),
+            prior_not_enrolled: self.prior_not_enrolled(scene)?,
             impostor_inflation: self.rule.impostor_inflation,
         })
     }
@@ -276,23 +273,22 @@ impl Engine {
         })
     }
 
-    /// The customers of a terminal, as they were at most [`HABITS_FRESH`] ago: whoever became one in the last minute
-    /// is none yet. Counting a city's payments for every capture would cost more than all the rest of it.
+    /// The customers of a terminal, as they were at most a minute ago: whoever became one since is none yet.
     fn regulars(&self, tx: &Tx<'_>, scene: Scene<'_>, since: Timestamp) -> anyhow::Result<Regulars> {
-        let mut known = self.habits.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = |counted: Timestamp| counted <= scene.at && scene.at < counted + HABITS_FRESH;
-        if let Some((_, regulars)) = known.get(&scene.terminal.id).filter(|(counted, _)| fresh(*counted)) {
-            return Ok(Arc::clone(regulars));
-        }
-        drop(known);
-        let regulars: Regulars = tx.regulars(scene.terminal, since, scene.at, FAMILIAR_MAX / 2)?.into();
-        known = self.habits.lock().unwrap_or_else(PoisonError::into_inner);
-        // An investigation asks about the past, and is no reason to forget the present.
-        if known.values().all(|(counted, _)| *counted <= scene.at) {
-            known.retain(|_, (counted, _)| fresh(*counted));
-            known.insert(scene.terminal.id, (scene.at, Arc::clone(&regulars)));
-        }
-        Ok(regulars)
+        self.habits.of((scene.terminal.id, scene.at), || {
+            Ok(tx.regulars(scene.terminal, since, scene.at, FAMILIAR_MAX / 2)?.into())
+        })
+    }
+
+    /// The chance that whoever stands there is not enrolled, by how attempts ended at this terminal lately.
+    fn prior_not_enrolled(&self, scene: Scene<'_>) -> Result<Probability, Error> {
+        let days = i64::from(self.rule.familiarity.habit_days);
+        let since = scene.at - SignedDuration::from_hours(24 * days);
+        let [recognised, unknown] = self.ends.of((scene.terminal.id, scene.at), || {
+            self.store.read(|tx| tx.attempts_ended(scene.terminal.id, (since, scene.at)))
+        })?;
+        let prior = Probability::new(self.rule.not_enrolled(recognised, unknown));
+        Ok(prior.expect("a checked policy holds a probability"))
     }
 
     /// How often a stranger reaches the best candidate's score in one comparison: the upper band, inflated.

@@ -233,3 +233,48 @@ fn the_watch_has_a_stated_rate_of_false_alarms() {
         assert!(matches!(Policy::parse(&text), Err(PolicyError::Nonsense(_))), "{wrong}");
     }
 }
+
+/// The chance of nobody enrolled follows the terminal's history, and never below the least.
+#[test]
+fn the_prior_follows_how_attempts_ended_at_the_terminal() {
+    let text = include_str!("../../../policy/default.toml");
+    let rule = |text: &str| match Policy::parse(text).unwrap().recognition {
+        Recognition::Posterior(rule) => rule,
+        Recognition::NarrowedByLastFour { threshold: _ } => panic!("the default policy is another"),
+    };
+    let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} {b}");
+    let default = rule(text);
+    near(default.not_enrolled(0, 0), 0.05);
+    // 200 attempts weigh as much as what was believed before.
+    near(default.not_enrolled(160, 40), (10.0 + 40.0) / 400.0);
+    near(default.not_enrolled(200, 0), 10.0 / 400.0);
+    near(default.not_enrolled(1_000_000, 0), 0.02);
+    near(default.not_enrolled(0, 1_000_000), 0.5);
+    let floor = default.prior_not_enrolled_min.unwrap();
+    for recognised in [0, 1, 10, 1_000, u64::MAX] {
+        for unknown in [0, 1, 10, 1_000, u64::MAX] {
+            let prior = default.not_enrolled(recognised, unknown);
+            assert!((floor..=0.5).contains(&prior), "{recognised} {unknown} {prior}");
+            assert!(
+                prior <= default.not_enrolled(recognised, unknown.saturating_add(1)),
+                "{recognised} {unknown}"
+            );
+        }
+    }
+    // A policy from before has its constant.
+    let lines = ["prior_weight = 200.0\n", "prior_not_enrolled_min = 0.02\n"];
+    let old = rule(&lines.iter().fold(text.to_owned(), |text, line| text.replace(line, "")));
+    near(old.not_enrolled(1_000_000, 0), 0.05);
+    for (line, wrong) in [
+        (lines[0], ""),
+        (lines[1], ""),
+        (lines[0], "prior_weight = 0.0\n"),
+        (lines[0], "prior_weight = inf\n"),
+        (lines[1], "prior_not_enrolled_min = 0.0\n"),
+        (lines[1], "prior_not_enrolled_min = 0.06\n"),
+        ("prior_not_enrolled = 0.05\n", "prior_not_enrolled = 0.6\n"),
+    ] {
+        let refused = Policy::parse(&text.replace(line, wrong));
+        assert!(matches!(refused, Err(PolicyError::Nonsense(_))), "{wrong}");
+    }
+}

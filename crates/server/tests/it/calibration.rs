@@ -1,6 +1,7 @@
 //! A calibration of the operator's own: its cohorts, what it decided, and the watch over it.
 
 mod drift;
+mod own_gallery;
 
 use std::path::{Path, PathBuf};
 
@@ -121,5 +122,32 @@ fn a_payer_is_measured_by_the_cohort_of_the_home() {
 
     // Under the shipped calibration those decisions replay with the one that made them, which was kept.
     shop.restart_with(Vec::new());
+    shop.verify();
+}
+
+/// What ended at the terminal moves the chance of nobody enrolled, and staff read why a decision was sure.
+#[test]
+fn a_terminals_history_is_its_prior_and_decisions_explain_themselves() {
+    let mut shop = Shop::new();
+    stranger(&shop, "P010", 1);
+    let prior = |made: &api::Decision| made.recognition["input"]["prior_not_enrolled"].as_f64().unwrap();
+    let first = shop.attempt("first", 2_000);
+    let disputed = crate::fixture::pay(&shop.terminal, &first);
+    assert!((prior(&decisions(&shop, &first).decisions[0]) - 0.05).abs() < 1e-12);
+    shop.pay("second", 2_001);
+    shop.pay("third", 2_002);
+    let words = json!({ "words": "not me", "freeze": false });
+    let _: Value = shop.payer.post(&format!("/v1/me/payments/{disputed}/not-me"), &words).unwrap();
+    // What was counted holds for a minute; a start forgets it. A payment that is disputed speaks for nobody.
+    shop.restart();
+    let fourth = shop.attempt("fourth", 2_003);
+    crate::fixture::pay(&shop.terminal, &fourth);
+    let made = &decisions(&shop, &fourth).decisions[0];
+    assert!((prior(made) - 10.0 / 202.0).abs() < 1e-12, "{}", prior(made));
+
+    let told = made.explanation.as_ref().unwrap();
+    assert!(told.en.starts_with("Sure to 1 in ") && told.en.ends_with("; 2 faces searched."), "{}", told.en);
+    assert!(told.zh.starts_with("认错的可能为 ") && told.zh.ends_with("共比对 2 张人脸。"), "{}", told.zh);
+    assert!(!told.en.contains("payer_") && !told.zh.contains("payer_"));
     shop.verify();
 }
