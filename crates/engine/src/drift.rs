@@ -123,7 +123,8 @@ impl Engine {
         };
         let cohort = calibration.cohort_name(cohort_of(payer, &by_face.input));
         let cohort = cohort.ok_or_else(|| anyhow!("{} is of no cohort", look.payment))?.to_owned();
-        let known = [vec![payer], tx.look_alikes_of(payer)?].concat();
+        let mut known = vec![payer];
+        known.extend(tx.look_alikes_of(payer)?.into_iter().map(|alike| alike.other));
         Ok(Some(Counted { cohort, input: by_face.input, known }))
     }
 

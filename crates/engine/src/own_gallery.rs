@@ -47,19 +47,18 @@ pub struct GalleryPeople {
 /// Opens the templates, and records that they were opened to be compared.
 ///
 /// # Errors
-/// The master key is not that of the database; a template was made by another model than the calibration's; an
+/// The master key is not that of the database; all templates were made by another model than the calibration's; an
 /// operating fault.
 pub fn gallery_people(of: &OwnGallery<'_>, ctx: &mut Context<'_>) -> Result<GalleryPeople> {
     let source = Source::new(of.folder, of.master_keys)?;
     let masters = source.masters()?;
     let keys = Keys::open(source, &masters, of.store, ctx)?;
-    let rows = of.store.read(|tx| tx.templates())?;
-    let model = of.base.provenance().embedder;
-    let others = rows.iter().filter(|row| row.model != model).count();
+    let (rows, faces) =
+        of.store.read(|tx| anyhow::Ok((tx.templates(of.base.provenance().embedder)?, tx.face_count()?)))?;
     ensure!(
-        others == 0,
-        "{others} templates were made by another embedding model than calibration {} is for; enrol these people \
-         again, or build on a calibration of that model",
+        faces == 0 || !rows.is_empty(),
+        "all {faces} templates were made by another embedding model than calibration {} is for; build on a \
+         calibration of that model with --calibration",
         of.base.provenance().id
     );
     let mut homes: Vec<Vec<&TemplateRow>> = vec![Vec::new(); of.cohorts.len()];

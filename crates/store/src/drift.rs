@@ -89,15 +89,6 @@ impl Tx<'_> {
         Ok(self.number(sql, &[text(payer), calibration.into(), from.into(), to.into()])? > 0)
     }
 
-    /// Whom this payer is recorded to look like.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub fn look_alikes_of(&self, payer: PayerId) -> Result<Vec<PayerId>> {
-        let sql = "SELECT other_id FROM look_alikes WHERE payer_id = ?1 ORDER BY other_id";
-        self.all(sql, &[text(payer)], |row| row.parse("other_id"))
-    }
-
     /// The watch over one cohort of one calibration.
     ///
     /// # Errors

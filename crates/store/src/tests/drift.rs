@@ -120,9 +120,6 @@ fn what_counted_is_found(database: &Database) {
         Ok(())
     });
     write(&store, |tx| {
-        tx.put_look_alike(payer_id(1), payer_id(3), 0.6, at(5))?;
-        tx.put_look_alike(payer_id(2), payer_id(1), 0.6, at(5))?;
-        assert_eq!(tx.look_alikes_of(payer_id(1))?, [payer_id(2), payer_id(3)]);
         assert!(tx.insert_drift_watch(&watch(1))?);
         assert!(!tx.insert_drift_watch(&watch(2))?, "there is one");
         tx.update_drift_watch(&DriftWatchRow { alarmed_at: Some(at(7)), ..watch(3) })
