@@ -57,8 +57,8 @@ pub use payers::{
     Language, Message, MessageList, NewEnrolment, PayerView, Unfreeze,
 };
 pub use payments::{
-    Capture, CaptureMode, Check, Decision, DecisionList, NewOrder, NewSession, NewSessionReply, OrderState,
-    OrderView, PaymentList, PaymentView, Recognised, SessionView, Stage, StepUp,
+    Capture, CaptureMode, Check, Decision, DecisionList, Explanation, NewOrder, NewSession, NewSessionReply,
+    OrderState, OrderView, PaymentList, PaymentView, Recognised, SessionView, Stage, StepUp,
 };
 pub use problem::Problem;
 pub use processing::{

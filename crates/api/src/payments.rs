@@ -262,6 +262,17 @@ pub struct Decision {
     pub case: serde_json::Value,
     /// The verdict with its reasons.
     pub verdict: serde_json::Value,
+    /// How sure it was and why, in words; none where no face was compared with everybody.
+    pub explanation: Option<Explanation>,
+}
+
+/// How sure a decision was and why. It names nobody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Explanation {
+    /// In Chinese.
+    pub zh: String,
+    /// In English.
+    pub en: String,
 }
 
 /// The decisions about an attempt, in order.

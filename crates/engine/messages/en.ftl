@@ -81,3 +81,11 @@ guardian-allows = Your guardian allows face payment again. Switch it on with you
 guardian-left = You have no guardian any more.
 ward-accepted = You are a guardian now: you will be told of every payment by face, and can switch it off.
 ward-debited = { $name } paid { $amount } by face at { $shop }, { $city }. You can switch face payment off at any time.
+
+# For staff: how sure a decision was and why.
+explanation-less-likely = Sure to 1 in { $one_in }, because such a score is { $face_times } times likelier for the owner of the face than for a stranger, where 1 payer in { $place_one_in } would be this one; the next best, { $rival }, is { $times } times less likely; { $searched } faces searched.
+explanation-more-likely = Not sure: { $rival } is { $times } times likelier than the best candidate; such a score is { $face_times } times as likely for the owner of the face as for a stranger, where 1 payer in { $place_one_in } would be this one; { $searched } faces searched.
+explanation-nobody = Nobody resembles this face; { $searched } faces searched.
+explanation-rival-candidate = another candidate
+explanation-rival-unnamed = one of the others searched
+explanation-rival-stranger = somebody who is not enrolled

@@ -81,3 +81,11 @@ guardian-allows = 监护人已重新允许刷脸支付。请用支付密码开�
 guardian-left = 您已没有监护人。
 ward-accepted = 您已成为监护人：每笔刷脸付款都会通知您，您可以随时关闭。
 ward-debited = { $name } 在{ $city }「{ $shop }」刷脸支付 { $amount }。您可以随时关闭其刷脸支付。
+
+# 供工作人员阅读：判定的把握有多大，为什么。
+explanation-less-likely = 认错的可能为 { $one_in } 分之一：本人得到这一相似度的可能是陌生人的 { $face_times } 倍，而在此地每 { $place_one_in } 位付款人中有一位是此人；其次是{ $rival }，可能性只有其 { $times } 分之一；共比对 { $searched } 张人脸。
+explanation-more-likely = 没有把握：{ $rival }的可能性是最佳候选人的 { $times } 倍；本人得到这一相似度的可能是陌生人的 { $face_times } 倍，而在此地每 { $place_one_in } 位付款人中有一位是此人；共比对 { $searched } 张人脸。
+explanation-nobody = 没有人与这张脸相似；共比对 { $searched } 张人脸。
+explanation-rival-candidate = 另一位候选人
+explanation-rival-unnamed = 其余被比对者之一
+explanation-rival-stranger = 未登记的人

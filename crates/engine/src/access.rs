@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::Context as _;
 use serde_json::{Value, json};
 use store::{AccessRow, DecisionRow, EvidenceRow, SessionRow, Tx};
 use types::{DisputeId, EventId, PayerId, SessionId, StaffRole};
 
 use crate::callers::{OwnDevice, StaffCaller, duty};
 use crate::engine::{Context, Engine, record};
+use crate::explained::{ExplainedDecision, explanation};
 use crate::rejected::{Error, Rejected};
 
 /// Why somebody may look.
@@ -81,19 +83,22 @@ impl Engine {
         staff: &StaffCaller,
         id: SessionId,
         purpose: &str,
-    ) -> Result<Vec<DecisionRow>, Error> {
+    ) -> Result<Vec<ExplainedDecision>, Error> {
         staff.must_be(duty::reading_disputes())?;
         check_purpose(purpose)?;
         self.store.write(|tx| {
             let row = tx.session(id)?.ok_or(Rejected::session())?;
-            let mut decisions = tx.decisions(id)?;
+            let decisions = tx.decisions(id)?;
             let payers = concerned(tx, &row, &decisions)?;
-            for decision in &mut decisions {
-                hide_others(&mut decision.recognition, &payers);
+            let mut explained = Vec::new();
+            for mut row in decisions {
+                let explanation = explanation(&row).context("reading a decision")?;
+                hide_others(&mut row.recognition, &payers);
+                explained.push(ExplainedDecision { row, explanation });
             }
             look_at_all(tx, ctx, staff, (&id.to_string(), &payers), purpose)?;
             record(tx, ctx, &staff.name, &id, json!({ "event": "decisions_read", "purpose": purpose }))?;
-            Ok(decisions)
+            Ok(explained)
         })
     }
 }

@@ -13,7 +13,7 @@ use crate::order_codes::ORDER_CODE_RULE;
 use crate::orders::payable;
 use crate::pay::set_state;
 use crate::rejected::Error;
-use crate::sessions::{Recognised, SessionState};
+use crate::sessions::{POSTERIOR_RULE, Recognised, SessionState};
 
 /// Whom to debit, for what, and how he was recognised.
 pub(crate) struct Debit<'a> {
@@ -58,6 +58,9 @@ impl Engine {
         }
         let id = row.terms().id;
         tx.insert_payment(&row)?;
+        if recognised.rule == POSTERIOR_RULE {
+            self.await_drift(tx, id, ctx.now)?;
+        }
         tx.set_order_state(order.id, OrderState::Paid)?;
         let contact = self.contact(&owner)?.ok_or_else(|| anyhow!("{payer} is closed, and was approved"))?;
         let payer_name = mask(&contact.name);

@@ -18,12 +18,14 @@ use serde::{Deserialize, Serialize};
 use store::{EventRow, FaceState, MessageRow, Objects, PayerRow, Store, Tx};
 use types::{Date, Digest, EventId, GeoPoint, MessageId, PayerId, PhoneNumber, Template, Timestamp};
 
+use crate::cohorts::Cohorts;
+use crate::drift::CalibrationHealth;
 use crate::duties::FacesHeld;
 use crate::following::Followed;
 use crate::keys::{KeyOf, Keys};
 use crate::outbox::Endpoint;
 use crate::passkeys::RelyingParty;
-use crate::recognise::Habits;
+use crate::recognise::{Ends, Habits};
 use crate::rejected::{Error, Rejected};
 use crate::searching::{Faces, GalleryPlace, is_live};
 use crate::successor::Successor;
@@ -67,6 +69,8 @@ pub struct Engine {
     pub(crate) calibration: Calibration,
     /// The model that is to replace the one in use, if one is.
     pub(crate) successor: Option<Successor>,
+    /// Which homes belong to which of its cohorts.
+    pub(crate) cohorts: Cohorts,
     pub(crate) place: PlaceModel,
     pub(crate) policy: Policy,
     pub(crate) policy_digest: Digest,
@@ -77,6 +81,8 @@ pub struct Engine {
     pub(crate) habits: Habits,
     /// Templates that were brought in lately.
     pub(crate) followed: Followed,
+    /// How attempts end where.
+    pub(crate) ends: Ends,
     /// Where the business day begins.
     pub(crate) time_zone: TimeZone,
     /// Where messages to payers are pushed, if anywhere.
@@ -110,7 +116,7 @@ pub(crate) struct Parts {
 }
 
 /// What an operator asks first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Health {
     /// May payments be taken?
     pub healthy: bool,
@@ -120,6 +126,8 @@ pub struct Health {
     pub enrolled: usize,
     /// Faces in the database, and whether their number asks something of the operator.
     pub faces: FacesHeld,
+    /// What scores mean here, and whether that still holds.
+    pub calibration: CalibrationHealth,
 }
 
 /// Name, phone and birth date of a payer, as sealed.
@@ -145,6 +153,7 @@ impl Engine {
         let engine = Self {
             time_zone,
             habits: Habits::default(),
+            ends: Ends::default(),
             push_gateway: parts.push_gateway,
             texts: parts.texts,
             bell: Bell::default(),
@@ -154,6 +163,7 @@ impl Engine {
             keys: parts.keys,
             faces: parts.faces,
             gallery,
+            cohorts: Cohorts::of(&parts.policy.cohorts, &parts.calibration)?,
             calibration: parts.calibration,
             successor: parts.successor,
             followed: Followed::default(),
@@ -191,7 +201,8 @@ impl Engine {
         let enrolled = self.faces_searched()?;
         let healthy = !self.broken.load(Ordering::Relaxed);
         let faces = self.faces_held()?;
-        Ok(Health { healthy, liveness: self.faces.liveness_available(), enrolled, faces })
+        let calibration = self.calibration_health()?;
+        Ok(Health { healthy, liveness: self.faces.liveness_available(), enrolled, faces, calibration })
     }
 
     /// Who operates this, as far as the policy says.

@@ -11,7 +11,7 @@ use face::FaceModels;
 use identity::Calibration;
 use rand::Rng;
 use risk::{Certainty, Policy, Recognition};
-use store::{Objects, Store};
+use store::{Objects, Store, Tx};
 use zeroize::Zeroizing;
 
 use crate::engine::{Context, Engine, Parts};
@@ -200,6 +200,16 @@ impl Installation {
         };
         Ok(Endpoint { url, secret })
     }
+}
+
+/// The calibration that a decision names.
+pub(crate) fn known_calibration(tx: &Tx<'_>, id: &str) -> Result<Calibration> {
+    let mut known = Installation::shipped_calibrations()?;
+    for text in tx.calibrations()? {
+        known.push(Calibration::parse(&text).context("reading a calibration that decided")?);
+    }
+    let mut named = known.into_iter().filter(|calibration| calibration.provenance().id == id);
+    named.next().with_context(|| format!("a decision names calibration {id}, which is not known here"))
 }
 
 /// Decisions are replayed with the calibration they name, so one name stands for one text for good.

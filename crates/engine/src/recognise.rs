@@ -2,7 +2,7 @@
 //! face among those the digits chose.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::anyhow;
@@ -14,11 +14,10 @@ use identity::{
 use risk::{Face, Recognition as Rule, SearchAmong};
 use serde::{Deserialize, Serialize};
 use store::{TerminalRow, Tx};
-use types::{
-    GeoPoint, KeyId, LastFour, PayerId, Probability, Score, SignedDuration, Template, TerminalId, Timestamp,
-};
+use types::{GeoPoint, KeyId, LastFour, PayerId, Probability, Score, SignedDuration, Template, Timestamp};
 
 use crate::engine::{Engine, Timings, region_point};
+use crate::fresh::Fresh;
 use crate::rejected::Error;
 use crate::searching::{Among, Ask, Chosen};
 
@@ -27,13 +26,12 @@ const FAMILIAR_MAX: u32 = 2_000;
 /// A candidate this much less likely than the best still counts as "fits nearly as well" for look-alikes.
 const LOOK_ALIKE_LN_MARGIN: f64 = 7.0;
 
-/// How long a terminal's customers are taken for the same.
-const HABITS_FRESH: SignedDuration = SignedDuration::from_secs(60);
-
 /// Payers with their visits to a terminal, to its merchant elsewhere in the city, and to other merchants of the city.
 type Regulars = Arc<[(PayerId, [u32; 3])]>;
-/// By terminal: when they were counted, and who they are.
-pub(crate) type Habits = Mutex<BTreeMap<TerminalId, (Timestamp, Regulars)>>;
+/// Of each terminal, who is a regular customer there.
+pub(crate) type Habits = Fresh<Regulars>;
+/// Of each terminal, how many attempts by face ended in a payment, and how many with nobody recognised.
+pub(crate) type Ends = Fresh<[u64; 2]>;
 
 const _: () = assert!(FAMILIAR_MAX as usize <= gallery::NAMED_MAX);
 
@@ -198,7 +196,7 @@ impl Engine {
         let fmr = self.stranger_rate(&certainty, &input)?;
         timings.posterior = start.elapsed();
         let start = Instant::now();
-        let frames_agree = self.frames_agree(&certainty, probe, whom)?;
+        let frames_agree = self.frames_agree(&certainty, &input, probe, whom)?;
         timings.search += start.elapsed();
         Ok(Recognition::Posterior(Box::new(ByFace {
             among,
@@ -230,6 +228,8 @@ impl Engine {
         scene: Scene<'_>,
     ) -> Result<PosteriorInput, Error> {
         let regions = region_distances(search, scene.terminal.place.point)?;
+        let cohorts = self.region_cohorts(search)?;
+        let cohort_of = |region: &Arc<str>| cohorts.get(region).copied().unwrap_or_default();
         let trace_of = |hit: &Hit| Trace {
             home_km: regions.get(&hit.region).copied(),
             ..familiar.get(&hit.payer).copied().unwrap_or_default()
@@ -240,14 +240,14 @@ impl Engine {
             score: hit.score,
             pictures: hit.pictures,
             prior: self.place.prior(&crowd, &trace_of(hit)),
-            cohort: Cohort::DEFAULT,
+            cohort: cohort_of(&hit.region),
         };
         let alone = |hit: &Hit| RestBand {
             best_score: hit.score,
             pictures: hit.pictures,
             people: 1,
             prior: self.place.prior(&crowd, &trace_of(hit)),
-            cohort: Cohort::DEFAULT,
+            cohort: cohort_of(&hit.region),
         };
         let mut rest: Vec<RestBand> = search.named.iter().map(alone).collect();
         for group in &search.unlisted {
@@ -260,16 +260,15 @@ impl Engine {
                 pictures: group.pictures,
                 people: group.people,
                 prior,
-                cohort: Cohort::DEFAULT,
+                cohort: cohort_of(&group.region),
             });
         }
-        let prior_not_enrolled = Probability::new(self.rule.prior_not_enrolled);
         let candidates = search.hits.iter().map(candidate).collect();
         Ok(PosteriorInput {
             frames,
             candidates,
             rest: merge_bands(rest),
-            prior_not_enrolled: prior_not_enrolled.expect("a checked policy holds a probability"),
+            prior_not_enrolled: self.prior_not_enrolled(scene)?,
             impostor_inflation: self.rule.impostor_inflation,
         })
     }
@@ -316,39 +315,46 @@ impl Engine {
         })
     }
 
-    /// The customers of a terminal, as they were at most [`HABITS_FRESH`] ago: whoever became one in the last minute
-    /// is none yet. Counting a city's payments for every capture would cost more than all the rest of it.
+    /// The customers of a terminal, as they were at most a minute ago: whoever became one since is none yet.
     fn regulars(&self, tx: &Tx<'_>, scene: Scene<'_>, since: Timestamp) -> anyhow::Result<Regulars> {
-        let mut known = self.habits.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = |counted: Timestamp| counted <= scene.at && scene.at < counted + HABITS_FRESH;
-        if let Some((_, regulars)) = known.get(&scene.terminal.id).filter(|(counted, _)| fresh(*counted)) {
-            return Ok(Arc::clone(regulars));
-        }
-        drop(known);
-        let regulars: Regulars = tx.regulars(scene.terminal, since, scene.at, FAMILIAR_MAX / 2)?.into();
-        known = self.habits.lock().unwrap_or_else(PoisonError::into_inner);
-        // An investigation asks about the past, and is no reason to forget the present.
-        if known.values().all(|(counted, _)| *counted <= scene.at) {
-            known.retain(|_, (counted, _)| fresh(*counted));
-            known.insert(scene.terminal.id, (scene.at, Arc::clone(&regulars)));
-        }
-        Ok(regulars)
+        self.habits.of((scene.terminal.id, scene.at), || {
+            Ok(tx.regulars(scene.terminal, since, scene.at, FAMILIAR_MAX / 2)?.into())
+        })
+    }
+
+    /// The chance that whoever stands there is not enrolled, by how attempts ended at this terminal lately.
+    fn prior_not_enrolled(&self, scene: Scene<'_>) -> Result<Probability, Error> {
+        let days = i64::from(self.rule.familiarity.habit_days);
+        let since = scene.at - SignedDuration::from_hours(24 * days);
+        let [recognised, unknown] = self.ends.of((scene.terminal.id, scene.at), || {
+            self.store.read(|tx| tx.attempts_ended(scene.terminal.id, (since, scene.at)))
+        })?;
+        let prior = Probability::new(self.rule.not_enrolled(recognised, unknown));
+        Ok(prior.expect("a checked policy holds a probability"))
     }
 
     /// How often a stranger reaches the best candidate's score in one comparison: the upper band, inflated.
     fn stranger_rate(&self, certainty: &Certainty, input: &PosteriorInput) -> Result<f64, Error> {
         let Some(best) = certainty.terms.first() else { return Ok(1.0) };
         let fusion = Fusion { gallery_pictures: best.pictures, probe_frames: input.frames };
-        let model = self.calibration.score_model(fusion).map_err(anyhow::Error::new)?;
+        let cohort = cohort_of(best.payer, input);
+        let model = self.calibration.score_model_of(cohort, fusion).map_err(anyhow::Error::new)?;
         Ok((model.fmr(best.score).value() * input.impostor_inflation).min(1.0))
     }
 
     /// Does each frame, by itself, point to the best candidate, with a score that strangers hardly reach? The mean
     /// of a capture can hide that one of its frames shows somebody else.
-    fn frames_agree(&self, certainty: &Certainty, probe: &Probe<'_>, among: &Among) -> Result<bool, Error> {
+    fn frames_agree(
+        &self,
+        certainty: &Certainty,
+        input: &PosteriorInput,
+        probe: &Probe<'_>,
+        among: &Among,
+    ) -> Result<bool, Error> {
         let Some(best) = certainty.terms.first() else { return Ok(true) };
         let alone = Fusion { gallery_pictures: best.pictures, probe_frames: 1 };
-        let model = self.calibration.score_model(alone).map_err(anyhow::Error::new)?;
+        let cohort = cohort_of(best.payer, input);
+        let model = self.calibration.score_model_of(cohort, alone).map_err(anyhow::Error::new)?;
         for frame in probe.each {
             let points = |hit: &Hit| {
                 hit.payer == best.payer && model.fmr(hit.score).value() <= self.rule.frame_fmr_max
@@ -420,12 +426,18 @@ fn region_distances(search: &Search, here: GeoPoint) -> Result<BTreeMap<Arc<str>
     Ok(distances)
 }
 
-/// Joins groups of the same score and pictures from different regions: only their sums matter.
+/// By whom a candidate is measured.
+pub(crate) fn cohort_of(payer: PayerId, input: &PosteriorInput) -> Cohort {
+    let candidate = input.candidates.iter().find(|candidate| candidate.payer == payer);
+    candidate.map_or(Cohort::DEFAULT, |candidate| candidate.cohort)
+}
+
+/// Joins groups of the same score, pictures and cohort from different regions: only their sums matter.
 fn merge_bands(bands: Vec<RestBand>) -> Vec<RestBand> {
-    let mut merged: BTreeMap<(u32, u64), RestBand> = BTreeMap::new();
+    let mut merged: BTreeMap<(u32, u64, Cohort), RestBand> = BTreeMap::new();
     for band in bands {
         // Scores as bits: equal scores join, nothing is ordered by them.
-        let key = (band.pictures, band.best_score.value().to_bits());
+        let key = (band.pictures, band.best_score.value().to_bits(), band.cohort);
         merged
             .entry(key)
             .and_modify(|sum| {

@@ -179,10 +179,13 @@ pub(crate) fn session_view(row: &SessionRow, now: Timestamp) -> Result<SessionVi
     Ok(SessionView { id: row.id, order: row.order, state: (!over).then_some(state) })
 }
 
+/// The rule that compares with everybody, as stored with debits.
+pub(crate) const POSTERIOR_RULE: &str = "posterior";
+
 /// The name of a rule, as stored with debits.
 pub(crate) const fn rule_name(rule: &Rule) -> &'static str {
     match rule {
-        Rule::Posterior(_) => "posterior",
+        Rule::Posterior(_) => POSTERIOR_RULE,
         Rule::NarrowedByLastFour { threshold: _ } => "narrowed_by_last_four",
     }
 }

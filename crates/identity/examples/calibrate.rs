@@ -52,6 +52,7 @@ fn main() -> anyhow::Result<()> {
         comparisons: fitted.comparisons,
         made_on: date.parse().context("the date is YYYY-MM-DD")?,
         command: format!("{COMMAND} {date}"),
+        builds_on: None,
     };
     let text = Calibration::new(provenance, fitted.models)?.to_text();
     Calibration::parse(&text).context("the file that was about to be written cannot be read")?;

@@ -59,6 +59,7 @@ fn calibrate(training: &[Subject]) -> anyhow::Result<Calibration> {
         comparisons: fitted.comparisons,
         made_on: jiff::civil::date(2026, 1, 1),
         command: "evaluate".to_owned(),
+        builds_on: None,
     };
     Ok(Calibration::new(provenance, fitted.models)?)
 }

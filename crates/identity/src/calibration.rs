@@ -33,6 +33,9 @@ pub struct Provenance {
     pub made_on: Date,
     /// The command that makes it again.
     pub command: String,
+    /// The calibration whose owners it has, where only the strangers are its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub builds_on: Option<String>,
 }
 
 /// The meaning of scores for one embedding model. Only valid ones exist.
@@ -122,8 +125,17 @@ impl Calibration {
     /// # Errors
     /// [`CalibrationError::Provenance`], [`CalibrationError::Models`].
     pub fn new(provenance: Provenance, mut models: Vec<ScoreModel>) -> Result<Self, CalibrationError> {
-        let Provenance { id, embedder: _, set, people, templates, comparisons, made_on: _, command } =
-            &provenance;
+        let Provenance {
+            id,
+            embedder: _,
+            set,
+            people,
+            templates,
+            comparisons,
+            made_on: _,
+            command,
+            builds_on: _,
+        } = &provenance;
         let named = ![id, set, command].iter().any(|text| text.trim().is_empty());
         if !named || *people == 0 || templates < people || *comparisons == 0 {
             return Err(CalibrationError::Provenance);
@@ -188,6 +200,15 @@ impl Calibration {
     pub fn cohort(&self, name: &str) -> Option<Cohort> {
         let at = self.cohorts.iter().position(|cohort| cohort.name == name)?;
         u16::try_from(at + 1).ok().map(Cohort)
+    }
+
+    /// What a cohort is called here: `default` for everybody who is in no other. `None` for another calibration's.
+    #[must_use]
+    pub fn cohort_name(&self, cohort: Cohort) -> Option<&str> {
+        match usize::from(cohort.0).checked_sub(1) {
+            None => Some("default"),
+            Some(at) => self.cohorts.get(at).map(|cohort| cohort.name.as_str()),
+        }
     }
 
     /// All cohorts but the default, by name.

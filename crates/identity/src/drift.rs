@@ -18,9 +18,11 @@
 //!   end of the band raises no alarm.
 
 use serde::{Deserialize, Serialize};
-use types::{Probability, Score};
+use types::{PayerId, Probability, Score};
 
-use crate::model::ScoreModel;
+use crate::calibration::{Calibration, CalibrationError};
+use crate::model::{Fusion, ScoreModel};
+use crate::posterior::PosteriorInput;
 
 /// How often the best stranger reaches the threshold of its payment, under the calibration.
 const REACHED: f64 = 0.05;
@@ -90,6 +92,46 @@ impl Drift {
         self.finding()
     }
 
+    /// Takes a recorded decision into account: everybody it compared who is not `known`, which are the payer and who is
+    /// recorded to look like the payer. A stranger is measured by the own number of pictures and cohort, each against
+    /// the threshold of p / N, so that one of them reaches it with a probability of at most p whatever the mix; hence
+    /// one watch serves all fusions. Those who are not named count among the N and reach nothing: they scored less than
+    /// all who are.
+    ///
+    /// # Errors
+    /// [`CalibrationError`], for an input that this calibration did not decide. Nothing has changed then.
+    pub fn observe_decision(
+        &mut self,
+        calibration: &Calibration,
+        input: &PosteriorInput,
+        known: &[PayerId],
+    ) -> Result<Finding, CalibrationError> {
+        let named = || input.candidates.iter().filter(|candidate| !known.contains(&candidate.payer));
+        let unnamed = input.rest.iter().map(|band| band.people).fold(0, u64::saturating_add);
+        let strangers = (named().count() as u64).saturating_add(unnamed);
+        let rate = Probability::new(REACHED / strangers.max(1) as f64).unwrap_or(Probability::ZERO);
+        let (mut measured, mut reached) = (false, false);
+        for stranger in named() {
+            let fusion = Fusion { gallery_pictures: stranger.pictures, probe_frames: input.frames };
+            if let Some(threshold) = calibration.score_model_of(stranger.cohort, fusion)?.threshold(rate) {
+                measured = true;
+                reached |= stranger.score >= threshold;
+            }
+        }
+        if measured {
+            self.count(REACHED, reached);
+        }
+        Ok(self.finding())
+    }
+
+    /// This watch with another rate of false alarms: what was won stays. `None` as for [`Drift::new`].
+    #[must_use]
+    pub fn alarming_once_in(self, payments_per_false_alarm: f64) -> Option<Self> {
+        let Self { sums, payments_per_false_alarm: _, payments, reached, expected } = self;
+        let new = Self::new(payments_per_false_alarm)?;
+        Some(Self { sums, payments, reached, expected, ..new })
+    }
+
     /// What follows from all so far.
     #[must_use]
     pub fn finding(&self) -> Finding {
@@ -97,10 +139,18 @@ impl Drift {
         if sum < self.payments_per_false_alarm {
             return Finding::Quiet;
         }
+        Finding::TooBold { times: self.times() }
+    }
+
+    /// About how many times as often as the calibration's upper band says strangers match; at least 1. From all
+    /// payments watched, so the change may be younger and larger.
+    #[must_use]
+    pub fn times(&self) -> f64 {
         // From "none of N matched" back to the rate of one comparison.
         let share = (self.reached as f64 / self.payments.max(1) as f64).min(1.0 - 1e-9);
         let expected = self.expected / self.payments.max(1) as f64;
-        Finding::TooBold { times: ((-share).ln_1p() / (-expected).ln_1p()).max(1.0) }
+        let times = (-share).ln_1p() / (-expected).ln_1p();
+        if times.is_finite() { times.max(1.0) } else { 1.0 }
     }
 
     /// One payment whose best stranger had a chance of at most `chance` to reach its threshold.

@@ -10,6 +10,7 @@
 
 mod compare;
 mod density;
+mod gallery;
 mod goodness;
 mod random;
 mod scores;
@@ -17,6 +18,7 @@ mod strangers;
 mod tail;
 
 pub use compare::{Fitted, People, compare, fit_all, from_gallery};
+pub use gallery::{Enrolled, GALLERY_PEOPLE_MIN, GalleryError, Recalibrated, recalibrate};
 pub use goodness::{anderson_darling, choose, p_value};
 pub use random::SplitMix;
 pub use scores::{Comparison, Repeat, Scores};

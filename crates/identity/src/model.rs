@@ -221,9 +221,13 @@ impl ScoreModel {
     /// This model with every row at least as cautious as another's: the larger false-match rates, the smaller
     /// likelihood ratio. `None` where fusions or scores of the rows differ.
     pub(crate) fn no_bolder_than(&self, other: &Self) -> Option<Self> {
+        if self.fusion() == other.fusion() { self.as_cautious_as(other) } else { None }
+    }
+
+    /// The same, whatever was averaged. `None` where scores of the rows differ.
+    pub(crate) fn as_cautious_as(&self, other: &Self) -> Option<Self> {
         let (own, others) = (&self.raw.knots, &other.raw.knots);
         let alike = own.len() == others.len()
-            && self.fusion() == other.fusion()
             && own.iter().zip(others).all(|(a, b)| a.score.total_cmp(&b.score).is_eq());
         let mut raw = self.raw.clone();
         for (knot, b) in raw.knots.iter_mut().zip(others) {

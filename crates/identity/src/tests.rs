@@ -5,6 +5,7 @@ mod cohorts;
 mod drift;
 mod evaluation;
 mod fitting;
+mod gallery;
 mod place;
 mod posterior;
 

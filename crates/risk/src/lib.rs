@@ -10,6 +10,7 @@ mod people;
 mod policy;
 mod rates;
 mod verdict;
+mod watch;
 
 pub use duties::{Duties, Operator};
 pub use learning::Learning;
@@ -20,6 +21,7 @@ pub use policy::{
 };
 pub use rates::{Rate, Rates};
 pub use verdict::{Case, Face, Passed, Reason, Refusal, Verdict, decide};
+pub use watch::{CohortArea, Drift};
 
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,10 @@ use crate::duties::{Duties, Operator};
 use crate::learning::Learning;
 use crate::people::{Codes, Devices, Minors, Pins, Texts, Tiers};
 use crate::rates::Rates;
+use crate::watch::{CohortArea, Drift};
+
+/// The largest chance of not being enrolled that a terminal's history may give.
+const NOT_ENROLLED_MAX: f64 = 0.5;
 
 /// Everything an operator decides. Unknown keys are refused, so that a typing error never weakens a rule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,6 +68,12 @@ pub struct Policy {
     /// What the law asks of the operator.
     #[serde(default)]
     pub duties: Duties,
+    /// Where payers live who are measured by a cohort of the calibration; the first box that holds a home counts.
+    #[serde(default)]
+    pub cohorts: Vec<CohortArea>,
+    /// How the calibration is watched.
+    #[serde(default)]
+    pub drift: Drift,
 }
 
 /// How a face becomes a payer.
@@ -113,8 +123,17 @@ pub struct Certainty {
     /// Who is compared with a face. A policy from before there was a choice compares everybody.
     #[serde(default)]
     pub search: SearchAmong,
-    /// Prior chance that whoever stands at a terminal is not enrolled, or not among those who are searched.
+    /// Prior chance that whoever stands at a terminal is not enrolled, or not among those who are searched, before
+    /// anything is known of the terminal.
     pub prior_not_enrolled: f64,
+    /// Weighs as much as so many attempts that ended at the terminal in the days of habits. None: a terminal's history
+    /// says nothing, and the chance is the same everywhere.
+    #[serde(default)]
+    pub prior_weight: Option<f64>,
+    /// However many customers of a terminal are recognised, the chance is never below this: a thief chooses where to
+    /// stand. Given if `prior_weight` is.
+    #[serde(default)]
+    pub prior_not_enrolled_min: Option<f64>,
     /// How many times more often strangers match here than in the calibration's population; at least 1.
     pub impostor_inflation: f64,
     /// Above this chance of a wrong person nobody is asked anything: the face is not recognised.
@@ -399,6 +418,8 @@ impl Policy {
         self.check_people()?;
         self.duties.check()?;
         self.learning.map_or(Ok(()), Learning::check)?;
+        CohortArea::check_all(&self.cohorts)?;
+        self.drift.check()?;
         self.operator.as_ref().map_or(Ok(()), Operator::check)?;
         match &self.recognition {
             Recognition::NarrowedByLastFour { threshold } => require(
@@ -468,6 +489,22 @@ impl Certainty {
             self.prior_not_enrolled > 0.0 && self.prior_not_enrolled < 1.0,
             "recognition.prior_not_enrolled lies strictly between 0 and 1",
         )?;
+        let mean = self.prior_not_enrolled;
+        require(
+            match (self.prior_weight, self.prior_not_enrolled_min) {
+                (None, None) => true,
+                (Some(weight), Some(least)) => {
+                    weight.is_finite()
+                        && weight > 0.0
+                        && least > 0.0
+                        && least <= mean
+                        && mean <= NOT_ENROLLED_MAX
+                }
+                (Some(_), None) | (None, Some(_)) => false,
+            },
+            "recognition.prior_weight is positive and comes with prior_not_enrolled_min, which is above 0 and at most \
+             prior_not_enrolled, and that at most 0.5",
+        )?;
         require(
             self.impostor_inflation.is_finite() && self.impostor_inflation >= 1.0,
             "recognition.impostor_inflation is at least 1",
@@ -507,6 +544,21 @@ impl Certainty {
             self.tiers.iter().all(|tier| tier.p_wrong_max > 0.0 && tier.p_wrong_max < 0.01),
             "a tier's p_wrong_max is above 0 and below 0.01",
         )
+    }
+
+    /// The chance that whoever stands at a terminal is not enrolled, where so many attempts ended in a payment and so
+    /// many with nobody recognised: the mean of the beta distribution that is left of the prior one after these,
+    /// between the policy's least and one half. Who is recognised seldom may be enrolled elsewhere, and more than half
+    /// would need no history to be doubted.
+    #[must_use]
+    pub fn not_enrolled(&self, recognised: u64, unknown: u64) -> f64 {
+        let (Some(weight), Some(least)) = (self.prior_weight, self.prior_not_enrolled_min) else {
+            return self.prior_not_enrolled;
+        };
+        #[expect(clippy::cast_precision_loss, reason = "counts of attempts are far below 2^52")]
+        let (recognised, unknown) = (recognised as f64, unknown as f64);
+        let mean = (self.prior_not_enrolled * weight + unknown) / (weight + recognised + unknown);
+        mean.clamp(least, NOT_ENROLLED_MAX)
     }
 
     /// The tier of an amount.

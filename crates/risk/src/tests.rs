@@ -223,3 +223,89 @@ fn without_a_face_both_factors_are_needed() {
         ));
     }
 }
+
+#[test]
+fn cohorts_are_boxes_with_names() {
+    let with = |boxes: &str| {
+        let text = include_str!("../../../policy/default.toml").to_owned() + boxes;
+        Policy::parse(&text).map(|policy| policy.cohorts)
+    };
+    let area = |name: &str, west: f64, east: f64| {
+        format!(
+            "\n[[cohorts]]\nname = \"{name}\"\nsouth = 34.0\nnorth = 54.0\nwest = {west:?}\neast = {east:?}\n"
+        )
+    };
+    assert_eq!(with("").unwrap(), [], "the default policy knows none");
+    let two = with(&(area("north", 73.0, 135.0) + &area("pacific", 170.0, -170.0))).unwrap();
+    let [north, pacific] = &two[..] else { panic!("{two:?}") };
+    assert!(north.holds(34.0, 73.0) && north.holds(54.0, 135.0) && north.holds(40.0, 100.0));
+    assert!(!north.holds(33.5, 100.0) && !north.holds(40.0, 135.5) && !north.holds(40.0, -100.0));
+    assert!(pacific.holds(40.0, 175.0) && pacific.holds(40.0, -175.0) && pacific.holds(40.0, 180.0));
+    assert!(!pacific.holds(40.0, 0.0) && !pacific.holds(40.0, 169.5));
+    for wrong in [
+        area("", 1.0, 2.0),
+        area("default", 1.0, 2.0),
+        area("far", 1.0, 181.0),
+        area("thin", 1.0, 1.0),
+        area("flat", 1.0, 2.0).replace("54.0", "34.0"),
+        area("one", 1.0, 2.0) + &area("one", 3.0, 4.0),
+    ] {
+        assert!(matches!(with(&wrong), Err(PolicyError::Nonsense(_))), "{wrong}");
+    }
+}
+
+#[test]
+fn the_watch_has_a_stated_rate_of_false_alarms() {
+    assert_eq!(default_policy().drift, legacy_policy().drift, "a policy from before has the default");
+    let text = include_str!("../../../policy/default.toml");
+    for wrong in ["0.5", "nan", "inf", "-1.0"] {
+        let text =
+            text.replace("payments_per_false_alarm = 1e6", &format!("payments_per_false_alarm = {wrong}"));
+        assert!(matches!(Policy::parse(&text), Err(PolicyError::Nonsense(_))), "{wrong}");
+    }
+}
+
+/// The chance of nobody enrolled follows the terminal's history, and never below the least.
+#[test]
+fn the_prior_follows_how_attempts_ended_at_the_terminal() {
+    let text = include_str!("../../../policy/default.toml");
+    let rule = |text: &str| match Policy::parse(text).unwrap().recognition {
+        Recognition::Posterior(rule) => rule,
+        Recognition::NarrowedByLastFour { threshold: _ } => panic!("the default policy is another"),
+    };
+    let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} {b}");
+    let default = rule(text);
+    near(default.not_enrolled(0, 0), 0.05);
+    // 200 attempts weigh as much as what was believed before.
+    near(default.not_enrolled(160, 40), (10.0 + 40.0) / 400.0);
+    near(default.not_enrolled(200, 0), 10.0 / 400.0);
+    near(default.not_enrolled(1_000_000, 0), 0.02);
+    near(default.not_enrolled(0, 1_000_000), 0.5);
+    let floor = default.prior_not_enrolled_min.unwrap();
+    for recognised in [0, 1, 10, 1_000, u64::MAX] {
+        for unknown in [0, 1, 10, 1_000, u64::MAX] {
+            let prior = default.not_enrolled(recognised, unknown);
+            assert!((floor..=0.5).contains(&prior), "{recognised} {unknown} {prior}");
+            assert!(
+                prior <= default.not_enrolled(recognised, unknown.saturating_add(1)),
+                "{recognised} {unknown}"
+            );
+        }
+    }
+    // A policy from before has its constant.
+    let lines = ["prior_weight = 200.0\n", "prior_not_enrolled_min = 0.02\n"];
+    let old = rule(&lines.iter().fold(text.to_owned(), |text, line| text.replace(line, "")));
+    near(old.not_enrolled(1_000_000, 0), 0.05);
+    for (line, wrong) in [
+        (lines[0], ""),
+        (lines[1], ""),
+        (lines[0], "prior_weight = 0.0\n"),
+        (lines[0], "prior_weight = inf\n"),
+        (lines[1], "prior_not_enrolled_min = 0.0\n"),
+        (lines[1], "prior_not_enrolled_min = 0.06\n"),
+        ("prior_not_enrolled = 0.05\n", "prior_not_enrolled = 0.6\n"),
+    ] {
+        let refused = Policy::parse(&text.replace(line, wrong));
+        assert!(matches!(refused, Err(PolicyError::Nonsense(_))), "{wrong}");
+    }
+}

@@ -228,6 +228,11 @@ pub(crate) fn complain(line: &str) {
     let _unheard = writeln!(std::io::stderr().lock(), "{line}");
 }
 
+/// The text of a calibration file.
+fn read_calibration(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("reading the calibration {}", path.display()))
+}
+
 /// A picture file.
 fn read_picture(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     std::fs::read(path).map(Zeroizing::new).with_context(|| format!("reading the picture {}", path.display()))

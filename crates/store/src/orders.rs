@@ -1,6 +1,6 @@
 //! Orders, attempts to pay them, captures, and the decisions about them.
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use evidence::WrappedKey;
 use types::{
     Amount, CaptureId, Digest, MerchantId, OrderId, PayerId, SessionId, TerminalId, Timestamp, TombstoneId,
@@ -350,6 +350,33 @@ impl Tx<'_> {
                 text(&row.verdict),
             ],
         )
+    }
+
+    /// How many attempts by face at a terminal from `from` on and before `to` ended in a payment that nobody disputed,
+    /// and how many with nobody recognised.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub fn attempts_ended(
+        &self,
+        terminal: TerminalId,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<[u64; 2]> {
+        let found = self.first(
+            "SELECT CAST(coalesce(sum(CASE WHEN s.stage = 'approved' THEN 1 ELSE 0 END), 0) AS BIGINT) AS paid,
+                    CAST(coalesce(sum(CASE WHEN s.state LIKE '%\"why\":\"not_recognised\"%' THEN 1 ELSE 0 END), 0)
+                         AS BIGINT) AS unknown
+             FROM sessions s
+             WHERE s.terminal_id = ?1 AND s.opened_at >= ?2 AND s.opened_at < ?3 AND s.stage IN ('approved', 'refused')
+               AND EXISTS (SELECT 1 FROM captures c WHERE c.session_id = s.id)
+               AND NOT EXISTS (SELECT 1 FROM payments p JOIN disputes d ON d.payment_id = p.id
+                               WHERE p.session_id = s.id)",
+            &[text(terminal), from.into(), to.into()],
+            |row| Ok([row.integer("paid")?, row.integer("unknown")?]),
+        )?;
+        let counts = found.unwrap_or_default().map(u64::try_from);
+        let [paid, unknown] = counts;
+        Ok([paid.context("a count is not negative")?, unknown.context("a count is not negative")?])
     }
 
     /// The decisions about an attempt, in order.

@@ -12,6 +12,7 @@ use super::{Store, Tx};
 
 mod books;
 mod credentials;
+mod drift;
 mod faults;
 mod fixture;
 mod groups;

@@ -48,6 +48,11 @@ pub const NOT_PERSONAL: &[NotPersonal] = &[
     },
     NotPersonal { table: "policies", columns: "digest text first_used_at", why: "the operator's rules" },
     NotPersonal {
+        table: "drift_watches",
+        columns: "calibration cohort state begun_at alarmed_at",
+        why: "counts of a calibration's payments",
+    },
+    NotPersonal {
         table: "installation",
         columns: "name value generation",
         why: "marks of the installation as a whole, and its wrapped keys",

@@ -223,6 +223,7 @@ const DECISIONS: Entry = Entry {
             "id order_id terminal_id nonce_hash stage state digits_attempts opened_at expires_at",
         ),
         Columns("decisions", "session_id seq at policy calibration recognition kase verdict"),
+        Columns("drift_looks", "payment_id calibration at counted"),
         Columns("confirmations", "id payer_id session_id answer asked_at passkey_id"),
     ],
     zh: Words {

@@ -197,6 +197,7 @@ fn a_set_of_people_is_evaluated() {
         comparisons: fitted.comparisons,
         made_on: jiff::civil::date(2026, 11, 23),
         command: "a test".to_owned(),
+        builds_on: None,
     };
     let calibration = Calibration::new(provenance, fitted.models).unwrap();
     let subjects: Vec<Subject> = (0..)

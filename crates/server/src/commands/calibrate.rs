@@ -1,8 +1,9 @@
 //! `surety calibrate`.
 
 pub(crate) mod embedding;
+mod gallery;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, ensure};
@@ -13,6 +14,7 @@ use identity::{Calibration, CohortModels, Fusion, Provenance};
 use types::Template;
 
 use self::embedding::{Embedding, People, progress, write_whole};
+use self::gallery::FromGallery;
 use super::say;
 use crate::clock;
 
@@ -22,11 +24,13 @@ use crate::clock;
 /// The more people the better: some 400 are the least, and small error rates want thousands. Take people and
 /// cameras like yours; the same threshold was measured to give eight to nine times the false matches on another
 /// continent's faces.
+///
+/// With `--gallery` no picture is needed: everybody enrolled is compared with everybody else.
 #[derive(Args)]
 pub(crate) struct Calibrate {
     /// The folder of people.
-    #[arg(value_name = "FOLDER")]
-    people: PathBuf,
+    #[arg(value_name = "FOLDER", required_unless_present = "gallery")]
+    people: Option<PathBuf>,
     /// The calibration file to write.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -34,8 +38,8 @@ pub(crate) struct Calibrate {
     #[arg(long, value_name = "NAME")]
     id: String,
     /// What pictures these are, in words.
-    #[arg(long, value_name = "WORDS")]
-    set: String,
+    #[arg(long, value_name = "WORDS", required_unless_present = "gallery")]
+    set: Option<String>,
     /// A cohort with a folder of people of its own: strangers of one cohort resemble each other more. May be repeated.
     #[arg(long = "cohort", value_name = "NAME=FOLDER", value_parser = cohort)]
     cohorts: Vec<(String, PathBuf)>,
@@ -50,6 +54,15 @@ pub(crate) struct Calibrate {
     frames_max: u32,
     #[command(flatten)]
     embedding: Embedding,
+    #[command(flatten)]
+    gallery: FromGallery,
+}
+
+/// Writes a calibration that can be read again.
+fn keep(calibration: &Calibration, out: &Path) -> Result<()> {
+    let text = calibration.to_text();
+    Calibration::parse(&text).context("the file that was about to be written cannot be read")?;
+    write_whole(out, &text)
 }
 
 fn cohort(text: &str) -> Result<(String, PathBuf), String> {
@@ -59,18 +72,22 @@ fn cohort(text: &str) -> Result<(String, PathBuf), String> {
 
 impl Calibrate {
     pub(crate) fn run(self) -> Result<ExitCode> {
-        let people = self.chosen(self.embedding.people(&self.people, &self.out)?);
+        let (Some(folder), Some(set)) = (&self.people, &self.set) else {
+            return self.gallery.run(&self.id, &self.out);
+        };
+        let people = self.chosen(self.embedding.people(folder, &self.out)?);
         people.say()?;
         let fitted = self.fit(&people)?;
         let provenance = Provenance {
             id: self.id.clone(),
             embedder: people.embedder,
-            set: self.set.clone(),
+            set: set.clone(),
             people: people.subjects.len() as u64,
             templates: people.files.iter().map(|files| files.len() as u64).sum(),
             comparisons: fitted.comparisons,
             made_on: clock::now().to_zoned(jiff::tz::TimeZone::UTC).date(),
             command: self.command(),
+            builds_on: None,
         };
         let covered: Vec<Fusion> = fitted.models.iter().map(identity::ScoreModel::fusion).collect();
         let mut cohorts = Vec::new();
@@ -84,9 +101,7 @@ impl Calibrate {
         let calibration = Calibration::new(provenance, fitted.models)?
             .with_cohorts(cohorts)
             .context("a cohort needs as many pictures of each person as everybody has")?;
-        let text = calibration.to_text();
-        Calibration::parse(&text).context("the file that was about to be written cannot be read")?;
-        write_whole(&self.out, &text)?;
+        keep(&calibration, &self.out)?;
         say(&format!("{} score models in {}", covered.len(), self.out.display()))?;
         Ok(ExitCode::SUCCESS)
     }

@@ -164,6 +164,7 @@ impl Eval {
             comparisons: fitted.comparisons,
             made_on: clock::now().to_zoned(jiff::tz::TimeZone::UTC).date(),
             command: "surety eval".to_owned(),
+            builds_on: None,
         };
         Ok(Calibration::new(provenance, fitted.models)?)
     }

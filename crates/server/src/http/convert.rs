@@ -2,8 +2,8 @@
 
 use axum::http::StatusCode;
 use engine::{
-    AccessRow, CaseView, Compensation, DecisionRow, EnrolmentRow, EnrolmentState, Erased, ErasedKind,
-    ErasureReason, EvidenceRow, FaceState, Finding, KeptCapture, Language, MessageRow, OpenedSession,
+    AccessRow, CaseView, Compensation, EnrolmentRow, EnrolmentState, Erased, ErasedKind, ErasureReason,
+    EvidenceRow, ExplainedDecision, FaceState, Finding, KeptCapture, Language, MessageRow, OpenedSession,
     Outcome, PaymentView, Profile, SessionState, SessionView, Side, Stance, Statement, TombstoneRow,
 };
 
@@ -230,8 +230,10 @@ fn refused(why: engine::Refusal) -> api::Stage {
     api::Stage::Refused { code: code.to_owned(), detail: detail.to_owned() }
 }
 
-pub(crate) fn decision(row: DecisionRow) -> api::Decision {
+pub(crate) fn decision(decision: ExplainedDecision) -> api::Decision {
+    let ExplainedDecision { row, explanation } = decision;
     api::Decision {
+        explanation: explanation.map(|engine::Explanation { zh, en }| api::Explanation { zh, en }),
         at: row.at,
         policy: row.policy.to_string(),
         calibration: row.calibration,

@@ -1,6 +1,7 @@
 //! What is done every few seconds: authorisations end, business days are settled, lost pictures are
 //! swept, faces that were erased elsewhere are forgotten, waits for another PIN are over, old codes and challenges to
-//! passkeys are forgotten, enrolments whose code came too late are wiped, the outbox is measured, faces are counted.
+//! passkeys are forgotten, enrolments whose code came too late are wiped, the outbox is measured, faces are counted,
+//! the calibration is watched.
 
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ pub(super) fn run(engine: &Engine, stop: &Stop) {
         done("forgetting ceremonies", forget_ceremonies(engine));
         done("measuring the outbox", measure(engine));
         done("counting faces", count_faces(engine));
+        done("watching the calibration", watch_calibration(engine));
         stop.wait(ROUND);
     }
 }
@@ -113,6 +115,20 @@ fn count_faces(engine: &Engine) -> Result<()> {
     let held = engine.faces_held()?;
     metrics::gauge!("surety_faces_enrolled").set(held.enrolled as f64);
     metrics::gauge!("surety_faces_to_file").set(held.to_file as f64);
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a floating-point number")]
+fn watch_calibration(engine: &Engine) -> Result<()> {
+    clock::with_context(|ctx| engine.watch_drift(ctx))?;
+    for state in engine.calibration_health()?.drift {
+        let gauge = |name: &'static str, value: f64| {
+            metrics::gauge!(name, "cohort" => state.cohort.clone()).set(value);
+        };
+        gauge("surety_calibration_watched_payments", state.payments as f64);
+        // 0 while strangers match as often as the calibration says, else about how many times as often.
+        gauge("surety_calibration_too_bold", state.too_bold.unwrap_or(0.0));
+    }
     Ok(())
 }
 

@@ -295,7 +295,13 @@ pub(crate) fn fund(staff: &Client, payer: PayerId, reserve_fen: i64, payer_fen: 
 }
 
 pub(crate) fn enrol(payer: &Client, confirm: bool) -> (EnrolmentId, String) {
-    enrol_with(payer, vec![picture("studio_portrait"), picture("amateur_posture")], confirm)
+    enrol_face(payer, confirm, FACE)
+}
+
+/// Enrols another sample person's face.
+pub(crate) fn enrol_face(payer: &Client, confirm: bool, face: &str) -> (EnrolmentId, String) {
+    let frames = ["studio_portrait", "amateur_posture"].map(|name| picture_of(face, name)).to_vec();
+    enrol_with(payer, frames, confirm)
 }
 
 pub(crate) fn enrol_with(payer: &Client, frames: Vec<String>, confirm: bool) -> (EnrolmentId, String) {

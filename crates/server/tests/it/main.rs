@@ -9,6 +9,7 @@ mod accesses;
 mod authorization;
 mod bad_input;
 mod bad_pictures;
+mod calibration;
 mod consents;
 mod database;
 mod duties;

@@ -51,7 +51,12 @@ pub(crate) struct Shop {
 
 impl Shop {
     pub(crate) fn new() -> Self {
-        Self::under(None, RESERVE)
+        Self::under(None, RESERVE, Vec::new())
+    }
+
+    /// Under this policy, with further arguments of `surety serve`.
+    pub(crate) fn with_arguments(policy: &str, more: Vec<String>) -> Self {
+        Self::under(Some(policy), RESERVE, more)
     }
 
     /// Under the default policy with these changes, each an old and a new line.
@@ -61,22 +66,22 @@ impl Shop {
             assert!(text.contains(old), "the default policy has no {old}");
             text = text.replace(old, new);
         }
-        Self::under(Some(&text), RESERVE)
+        Self::under(Some(&text), RESERVE, Vec::new())
     }
 
     /// Under the default policy with so much in the reserve.
     pub(crate) fn with_reserve(fen: i64) -> Self {
-        Self::under(None, fen)
+        Self::under(None, fen, Vec::new())
     }
 
-    fn under(policy: Option<&str>, reserve_fen: i64) -> Self {
+    fn under(policy: Option<&str>, reserve_fen: i64, more: Vec<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let policy: Option<PathBuf> = policy.map(|text| {
             let path = folder.path().join("policy.toml");
             std::fs::write(&path, text).unwrap();
             path
         });
-        let start = Start { policy, ..start(folder.path(), &models()) };
+        let start = Start { policy, more, ..start(folder.path(), &models()) };
         let server = Server::start(&start).unwrap();
         let anybody = server.client();
         let admin = anybody.with_key(server.admin_key());
@@ -106,6 +111,19 @@ impl Shop {
 
     pub(crate) fn server(&self) -> &Server {
         self.server.as_ref().unwrap()
+    }
+
+    /// From the next start on.
+    pub(crate) fn policy(&mut self, text: &str) {
+        let path = self.folder.path().join("policy.toml");
+        std::fs::write(&path, text).unwrap();
+        self.start.policy = Some(path);
+    }
+
+    /// Stops the server and starts it again with other arguments.
+    pub(crate) fn restart_with(&mut self, more: Vec<String>) {
+        self.start.more = more;
+        self.restart();
     }
 
     /// Stops the server and starts it again.
