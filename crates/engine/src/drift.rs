@@ -5,10 +5,12 @@
 //! dies. One watch for each cohort of each calibration: a new calibration begins anew. Pictures and frames need none of
 //! their own, since each stranger is held against the threshold of the own fusion (`identity::Drift`).
 //!
-//! Left out is what would be no stranger, or none that the calibration decides about: people who are recorded to look
-//! like the payer (twins, and one person with two accounts; a strong factor is asked of these whatever the score), and
+//! Left out is what would be no stranger: accounts that are recorded as probably the payer's own second one, and
 //! payments that were disputed until then (the best "stranger" may be who stood there). Of each payer one payment in
 //! some days counts: the same two faces score alike each time, and only different payers are nearly independent.
+//!
+//! Recorded look-alikes stay in. Who looks alike is judged by the calibration itself: one that is too bold takes every
+//! stranger for a look-alike, and would blind the watch over it.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +18,7 @@ use anyhow::{Context as _, anyhow};
 use identity::{Calibration, Finding, PosteriorInput};
 use serde::Serialize;
 use serde_json::json;
-use store::{DriftLook, DriftWatchRow, Tx};
+use store::{DriftLook, DriftWatchRow, LookAlikeKind, Tx};
 use types::{PayerId, PaymentId, SignedDuration, Timestamp};
 
 use crate::engine::{Context, Engine, record};
@@ -124,7 +126,12 @@ impl Engine {
         let cohort = calibration.cohort_name(cohort_of(payer, &by_face.input));
         let cohort = cohort.ok_or_else(|| anyhow!("{} is of no cohort", look.payment))?.to_owned();
         let mut known = vec![payer];
-        known.extend(tx.look_alikes_of(payer)?.into_iter().map(|alike| alike.other));
+        for alike in tx.look_alikes_of(payer)? {
+            match alike.kind {
+                LookAlikeKind::SamePerson => known.push(alike.other),
+                LookAlikeKind::LookAlike => {}
+            }
+        }
         Ok(Some(Counted { cohort, input: by_face.input, known }))
     }
 

@@ -92,8 +92,8 @@ impl Drift {
         self.finding()
     }
 
-    /// Takes a recorded decision into account: everybody it compared who is not `known`, which are the payer and who is
-    /// recorded to look like the payer. A stranger is measured by the own number of pictures and cohort, each against
+    /// Takes a recorded decision into account: everybody it compared who is not `known`, which are the payer and the
+    /// payer's other accounts. A stranger is measured by the own number of pictures and cohort, each against
     /// the threshold of p / N, so that one of them reaches it with a probability of at most p whatever the mix; hence
     /// one watch serves all fusions. Those who are not named count among the N and reach nothing: they scored less than
     /// all who are.

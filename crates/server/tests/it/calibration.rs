@@ -6,7 +6,7 @@ mod own_gallery;
 use std::path::{Path, PathBuf};
 
 use api::DecisionList;
-use scenario::{Client, Server, Start};
+use scenario::{Client, NewHolder, Server, Start};
 use serde_json::{Value, json};
 
 use crate::fixture::{enrol_face, holder, models, start, workspace};
@@ -56,7 +56,10 @@ fn shifted(models: &Value, times: f64) -> Value {
 fn stranger(shop: &Shop, face: &str, number: u8) -> Client {
     let server = shop.server();
     let anybody = server.client();
-    let person = server.phones().register(&anybody, &holder(&format!("+86137000400{number:02}"))).unwrap();
+    let who = holder(&format!("+86137000400{number:02}"));
+    // Somebody of the payer's name who looks alike would be taken for the payer's second account.
+    let who = NewHolder { name: "Zhao Min".to_owned(), ..who };
+    let person = server.phones().register(&anybody, &who).unwrap();
     let client = anybody.with_key(&person.device_key);
     enrol_face(&client, true, face);
     client

@@ -125,7 +125,7 @@ fn a_calibration_that_is_too_bold_is_noticed_once() {
 }
 
 #[test]
-fn disputed_payments_twins_and_the_same_payer_again_are_left_out() {
+fn disputed_payments_second_accounts_and_the_same_payer_again_are_left_out() {
     let mut shop = Shop::with_arguments(&policy(&[("after_hours = 24", "after_hours = 1")]), Vec::new());
     stranger(&shop, "P010", 1);
     let disputed = shop.pay("disputed", 2_000);
@@ -143,7 +143,7 @@ fn disputed_payments_twins_and_the_same_payer_again_are_left_out() {
     let watched = |shop: &Shop| health(shop)["drift"][0]["payments"].clone();
     assert_eq!(watched(&shop), 1);
 
-    // The same face under another name is a recorded look-alike, and no stranger who scores high.
+    // The same face in another account is no stranger who scores high.
     let twin = {
         let server = shop.server();
         let anybody = server.client();
