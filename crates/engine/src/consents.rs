@@ -200,7 +200,8 @@ mod tests {
             TEXTS.map(|text| (text.version, evidence::digest((text.zh.to_owned() + text.en).as_bytes())));
         expect_test::expect![[r#"
             2026-11 6e89a0292f0cc208d0f9b7f66ce56d2f9cd0ad9af96a6f8463be52c868107609
-            2026-12 9da739e8e4c1798997710cbc05e50e883ea1c9142cd48bcbcebe9aa8e3d7868b"#]]
+            2026-12 9da739e8e4c1798997710cbc05e50e883ea1c9142cd48bcbcebe9aa8e3d7868b
+            2027-01 3bb62c3dbd606bdaef66db6a9c5fb2797665c1712f77e18cd4911490b94a4ede"#]]
         .assert_eq(&digests.map(|(version, digest)| format!("{version} {digest}")).join("\n"));
     }
 }
