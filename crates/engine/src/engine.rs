@@ -188,6 +188,7 @@ impl Engine {
         self.model_must_be_ready()?;
         for row in self.store.read(|tx| tx.templates(self.faces.model_id()))? {
             self.admit(&row).context("filling the gallery")?;
+            self.is_followed(row.payer, row.created_at);
         }
         Ok(())
     }

@@ -26,22 +26,29 @@ impl Engine {
             return Ok(0);
         }
         let since = ctx.now - OVERLAP;
-        let rows =
+        let changed =
             self.store.read(|tx| tx.templates_since(self.faces.model_id(), since).map_err(Error::from))?;
         let known = |payer: PayerId| {
             self.followed.lock().unwrap_or_else(PoisonError::into_inner).get(&payer).copied()
         };
         let mut brought = 0;
-        for row in rows.iter().filter(|row| known(row.payer) != Some(row.created_at)) {
-            if let Some(template) = self.readmit(row.payer)? {
-                self.look_again(ctx, row.payer, &template)?;
+        for (payer, made_at) in changed {
+            if known(payer) == Some(made_at) {
+                continue;
+            }
+            if let Some(template) = self.readmit(payer)? {
+                self.look_again(ctx, payer, &template)?;
                 brought += 1;
             }
-            let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
-            followed.insert(row.payer, row.created_at);
+            self.is_followed(payer, made_at);
         }
         let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
         followed.retain(|_, made_at| *made_at >= since);
         Ok(brought)
+    }
+
+    /// This version of a payer's template is in the gallery.
+    pub(crate) fn is_followed(&self, payer: PayerId, made_at: Timestamp) {
+        self.followed.lock().unwrap_or_else(PoisonError::into_inner).insert(payer, made_at);
     }
 }

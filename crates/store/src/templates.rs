@@ -181,13 +181,16 @@ impl Tx<'_> {
         self.all(&sql, &[text(model), after.into(), limit.into()], read_template)
     }
 
-    /// Live templates of a model that were made or changed at this time or later.
+    /// Whose live templates of a model were made or changed at this time or later, and when.
     ///
     /// # Errors
     /// The database fails.
-    pub fn templates_since(&self, model: Digest, since: Timestamp) -> Result<Vec<TemplateRow>> {
-        let sql = format!("{TEMPLATES} AND t.created_at >= ?2 ORDER BY t.payer_id");
-        self.all(&sql, &[text(model), since.into()], read_template)
+    pub fn templates_since(&self, model: Digest, since: Timestamp) -> Result<Vec<(PayerId, Timestamp)>> {
+        self.all(
+            "SELECT payer_id, created_at FROM templates WHERE model = ?1 AND created_at >= ?2 ORDER BY payer_id",
+            &[text(model), since.into()],
+            |row| Ok((row.parse("payer_id")?, row.time("created_at")?)),
+        )
     }
 
     /// The live template of a payer and a model.

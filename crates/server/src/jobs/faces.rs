@@ -1,7 +1,7 @@
 //! What is done with all faces in the background, while payments go on: templates of other processes are brought in, who
 //! looks like whom is looked for again, templates are renewed and made for the next model.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use engine::{Advance, Context, Engine};
@@ -11,8 +11,8 @@ use crate::clock;
 
 /// How often other processes' templates are looked for.
 const ROUND: Duration = Duration::from_secs(5);
-/// Between two batches payments have the cores to themselves.
-const PAUSE: Duration = Duration::from_millis(50);
+/// Between two batches payments have the cores to themselves: as long as the batch took, and at least so long.
+const PAUSE: Duration = Duration::from_millis(20);
 
 type Work = fn(&Engine, &mut Context<'_>) -> Result<Advance, engine::Error>;
 
@@ -26,7 +26,12 @@ pub(super) fn run(engine: &Engine, stop: &Stop) {
     loop {
         follow(engine);
         for (what, work) in WORKS {
-            while advanced(engine, (what, work)) && !stop.wait(PAUSE) {}
+            loop {
+                let began = Instant::now();
+                if !advanced(engine, (what, work)) || stop.wait(PAUSE.max(began.elapsed())) {
+                    break;
+                }
+            }
         }
         measure(engine);
         if stop.wait(ROUND) {
