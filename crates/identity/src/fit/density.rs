@@ -99,3 +99,22 @@ fn normal(z: f64) -> f64 {
     const INVERSE_SQRT_TAU: f64 = 0.398_942_280_401_432_7;
     INVERSE_SQRT_TAU * (-z * z / 2.0).exp()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What nobody was seen to do is the likelier the fewer people were seen.
+    #[test]
+    fn few_people_leave_more_to_the_wide_part() {
+        // As spread as is assumed anyway, so that only the weight depends on how many people they are.
+        let z = |n: i32| 1.0 + WIDE_SD * f64::from(2 * (n % 2) - 1);
+        let scores: Vec<f64> = (0..1_000).map(|n| z(n).tanh()).collect();
+        let far_below = grid().partition_point(|t| t.atanh() < 1.0 - 8.0 * WIDE_SD);
+        let [few, many] = [5, 5_000].map(|people| genuine(&scores, people)[far_below]);
+        let weight = |people: f64| BROAD_WEIGHT + (1.0 - BROAD_WEIGHT) * WIDE_PEOPLE / (people + WIDE_PEOPLE);
+        let expected = weight(5.0) / weight(5_000.0);
+        assert!((few / many / expected - 1.0).abs() < 0.02, "{} instead of {expected}", few / many);
+        assert!(expected > 10.0);
+    }
+}
