@@ -15,7 +15,9 @@ fn a_face_enrolled_at_one_process_is_found_by_the_other() {
     let folder = tempfile::tempdir().unwrap();
     let how = start(folder.path(), &models());
     std::fs::create_dir_all(&how.data).unwrap();
-    std::fs::copy(fixture.server.data().join("master.key"), how.data.join("master.key")).unwrap();
+    for key in ["master.key", "staff.key"] {
+        std::fs::copy(fixture.server.data().join(key), how.data.join(key)).unwrap();
+    }
     let database = fixture.server.database().map(str::to_owned);
     let captures = fixture.server.data().join("captures").display().to_string();
     let second =
