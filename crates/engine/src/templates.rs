@@ -81,8 +81,8 @@ impl Engine {
         Ok(rows.into_iter().map(open).collect::<anyhow::Result<_>>()?)
     }
 
-    /// Opens a stored template and puts it into the gallery, or replaces what was there. Whoever was erased meanwhile
-    /// leaves it again.
+    /// Opens a stored template and puts it into the gallery, or replaces what was there. Whether it was erased meanwhile is
+    /// the caller's question: [`Engine::readmit`] asks it.
     pub(crate) fn admit(&self, row: &TemplateRow) -> Result<Template, Error> {
         let template = self.open_template(row.payer, row.face_key.as_ref(), &row.template_sealed)?;
         let contact = self.open_contact(row.payer, row.contact_key.as_ref(), &row.contact_sealed)?;
