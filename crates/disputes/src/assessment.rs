@@ -109,6 +109,22 @@ pub struct Facts {
     /// The phone's last four digits then and now, against what was typed; none in cases gathered before this was kept.
     #[serde(default)]
     pub phone: Option<PhoneDigits>,
+    /// How sure the decision was and why; none under a fixed threshold, without a face, and in cases gathered before this
+    /// was kept.
+    #[serde(default)]
+    pub certainty_then: Option<InWords>,
+    /// The same over everyone enrolled and under today's calibration, of whoever fits best today.
+    #[serde(default)]
+    pub certainty_now: Option<InWords>,
+}
+
+/// Something an investigator reads, in both languages. Nobody is named.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InWords {
+    /// In Chinese.
+    pub zh: String,
+    /// In English.
+    pub en: String,
 }
 
 /// Which way an item points.

@@ -10,7 +10,9 @@ mod assessment;
 mod dispute;
 mod own_device;
 
-pub use assessment::{Assessment, BetterMatch, Facts, Item, PhoneDigits, Side, Travel, TypedDigits, assess};
+pub use assessment::{
+    Assessment, BetterMatch, Facts, InWords, Item, PhoneDigits, Side, Travel, TypedDigits, assess,
+};
 pub use dispute::{
     Command, Compensation, Dispute, Event, FiledBy, Filing, Finding, Outcome, Rejected, Stance, Statement,
 };

@@ -151,6 +151,8 @@ fn plain_facts() -> Facts {
         terminal_disputes: 0,
         merchant_stance: None,
         phone: None,
+        certainty_then: None,
+        certainty_now: None,
     }
 }
 

@@ -200,9 +200,9 @@ impl Engine {
         }
         let (row, former) = confirmed?;
         self.discard_pictures(&former);
-        if let Some(template) = self.readmit(payer)? {
+        if self.readmit(payer)? {
             // Two who look alike may have enrolled at the same time, and neither was in the gallery of the other.
-            self.look_again(ctx, payer, &template)?;
+            self.look_again(ctx, payer)?;
         }
         Ok(row)
     }

@@ -1,6 +1,7 @@
 //! How sure a decision was and why, in words for staff, in both languages. Nobody is named: whoever else was compared
 //! is "another candidate".
 
+use disputes::InWords;
 use identity::{Certainty, Numerals, Rival};
 use serde_json::json;
 use store::{DecisionRow, Language};
@@ -8,40 +9,34 @@ use store::{DecisionRow, Language};
 use crate::messages::words;
 use crate::recognise::Recognition;
 
-/// The same in both languages.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Explanation {
-    /// In Chinese.
-    pub zh: String,
-    /// In English.
-    pub en: String,
-}
-
 /// A decision with its words.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExplainedDecision {
     /// As recorded, with everybody whom it is not about as a number.
     pub row: DecisionRow,
     /// How sure it was and why; none where no face was compared with everybody.
-    pub explanation: Option<Explanation>,
+    pub explanation: Option<InWords>,
 }
 
 /// The words of a decision as it was recorded.
-pub(crate) fn explanation(decision: &DecisionRow) -> anyhow::Result<Option<Explanation>> {
-    Ok(match serde_json::from_value(decision.recognition.clone())? {
-        Recognition::Posterior(by_face) => Some(Explanation::of(&by_face.certainty)),
+pub(crate) fn explanation(decision: &DecisionRow) -> anyhow::Result<Option<InWords>> {
+    Ok(of_recognition(&serde_json::from_value(decision.recognition.clone())?))
+}
+
+/// The words of what was made of a capture.
+pub(crate) fn of_recognition(recognition: &Recognition) -> Option<InWords> {
+    match recognition {
+        Recognition::Posterior(by_face) => Some(of_certainty(&by_face.certainty)),
         Recognition::AwaitingDigits
         | Recognition::Narrowed { best: _, searched: _ }
         | Recognition::OrderCode { payer: _, device: _ } => None,
-    })
+    }
 }
 
-impl Explanation {
-    fn of(certainty: &Certainty) -> Self {
-        Self {
-            zh: said(certainty, Language::Zh, Numerals::Chinese),
-            en: said(certainty, Language::En, Numerals::English),
-        }
+pub(crate) fn of_certainty(certainty: &Certainty) -> InWords {
+    InWords {
+        zh: said(certainty, Language::Zh, Numerals::Chinese),
+        en: said(certainty, Language::En, Numerals::English),
     }
 }
 
@@ -97,7 +92,7 @@ mod tests {
             impostor_inflation: 10.0,
         };
         let calibration: Calibration = Installation::shipped_calibration().unwrap();
-        let found = Explanation::of(&posterior(&calibration, &input).unwrap());
+        let found = of_certainty(&posterior(&calibration, &input).unwrap());
         zh.assert_eq(&found.zh);
         en.assert_eq(&found.en);
         assert!(!found.zh.contains("payer_") && !found.en.contains("payer_"), "nobody is named");

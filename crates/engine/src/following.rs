@@ -36,8 +36,8 @@ impl Engine {
             if known(payer) == Some(made_at) {
                 continue;
             }
-            if let Some(template) = self.readmit(payer)? {
-                self.look_again(ctx, payer, &template)?;
+            if self.readmit(payer)? {
+                self.look_again(ctx, payer)?;
                 brought += 1;
             }
             self.is_followed(payer, made_at);

@@ -8,6 +8,7 @@ use store::{CaptureContent, FaceState, PaymentRow, SessionRow, TerminalRow, Trac
 use types::{DisputeId, GeoPoint, PayerId, Probability, SignedDuration, Template, Timestamp};
 
 use crate::engine::{Context, Engine};
+use crate::explained::{of_certainty, of_recognition};
 use crate::recognise::{Probe, Recognition, Scene, minutes_between};
 use crate::rejected::{Error, Rejected};
 
@@ -72,6 +73,8 @@ impl Engine {
             terminal_disputes: records.terminal_disputes,
             merchant_stance: records.merchant_stance,
             phone: records.phone,
+            certainty_then: of_recognition(&records.recognition),
+            certainty_now: today.as_ref().map(of_certainty),
         })
     }
 

@@ -61,8 +61,8 @@ impl Engine {
             Ok(Step { done: payments.len(), left_out: u64::try_from(left_out).map_err(anyhow::Error::new)? })
         })?;
         for payer in renewed {
-            if let Some(template) = self.readmit(payer)? {
-                self.look_again(ctx, payer, &template)?;
+            if self.readmit(payer)? {
+                self.look_again(ctx, payer)?;
             }
         }
         Ok(advance)

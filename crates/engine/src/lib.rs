@@ -89,14 +89,14 @@ pub use codes::{PhoneProof, SentCode};
 pub use consents::{ConsentText, consent_version};
 pub use devices::{DeviceView, NewDevice, OpenedLogin, PayerLogin};
 pub use disputes::{
-    Assessment, Compensation, Dispute, Facts, FiledBy, Filing, Finding, Item, Outcome, Side, Stance,
+    Assessment, Compensation, Dispute, Facts, FiledBy, Filing, Finding, InWords, Item, Outcome, Side, Stance,
     Statement,
 };
 pub use drift::{CalibrationHealth, DriftState};
 pub use duties::{FaceDuty, FacesHeld};
 pub use engine::{Context, Engine, FRAMES_ENROL, FRAMES_PAY, Health, Timings};
 pub use enrolment::EnrolmentProof;
-pub use explained::{ExplainedDecision, Explanation};
+pub use explained::ExplainedDecision;
 pub use gallery_jobs::{Advance, GalleryJob, GalleryState};
 pub use identities::{Identity, Vouched};
 pub use installation::{Installation, Model, Options};

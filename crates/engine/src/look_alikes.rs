@@ -66,17 +66,10 @@ impl Engine {
     }
 
     /// Compares an enrolled face once more with everybody, and writes what is not known yet.
-    pub(crate) fn look_again(
-        &self,
-        ctx: &mut Context<'_>,
-        payer: PayerId,
-        template: &Template,
-    ) -> Result<(), Error> {
+    pub(crate) fn look_again(&self, ctx: &mut Context<'_>, payer: PayerId) -> Result<(), Error> {
         let row = self.store.read(|tx| tx.template(payer, self.faces.model_id()).map_err(Error::from))?;
         let Some(row) = row else { return Ok(()) };
-        let contact = self.open_contact(payer, row.contact_key.as_ref(), &row.contact_sealed)?;
-        let face = Face { payer, pictures: row.pictures, template, contact: &contact };
-        let found = self.likenesses(&face)?;
+        let found = self.likenesses_of(std::slice::from_ref(&row))?.remove(&payer).unwrap_or_default();
         let known = self.store.read(|tx| tx.look_alikes_of(payer).map_err(Error::from))?;
         if found.iter().any(|new| is_news(new, &known)) {
             self.store.write(|tx| self.put_likenesses(tx, ctx, payer, &found))?;

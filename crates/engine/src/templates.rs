@@ -91,21 +91,21 @@ impl Engine {
         Ok(template)
     }
 
-    /// Brings what the gallery knows of a payer up to date with the database.
-    pub(crate) fn readmit(&self, payer: PayerId) -> Result<Option<Template>, Error> {
+    /// Brings what the gallery knows of a payer up to date with the database. Whether the payer is in it now.
+    pub(crate) fn readmit(&self, payer: PayerId) -> Result<bool, Error> {
         let read = || self.store.read(|tx| tx.template(payer, self.faces.model_id()).map_err(Error::from));
         let Some(row) = read()? else {
             self.gallery.remove(payer)?;
-            return Ok(None);
+            return Ok(false);
         };
-        let template = self.admit(&row)?;
+        self.admit(&row)?;
         self.write_missing_rows()?;
         // Erased between reading and inserting: whoever erased it found nothing in memory.
         if read()?.is_none() {
             self.gallery.remove(payer)?;
-            return Ok(None);
+            return Ok(false);
         }
-        Ok(Some(template))
+        Ok(true)
     }
 
     /// The key of a face that has one.

@@ -233,7 +233,7 @@ fn refused(why: engine::Refusal) -> api::Stage {
 pub(crate) fn decision(decision: ExplainedDecision) -> api::Decision {
     let ExplainedDecision { row, explanation } = decision;
     api::Decision {
-        explanation: explanation.map(|engine::Explanation { zh, en }| api::Explanation { zh, en }),
+        explanation: explanation.map(|engine::InWords { zh, en }| api::Explanation { zh, en }),
         at: row.at,
         policy: row.policy.to_string(),
         calibration: row.calibration,

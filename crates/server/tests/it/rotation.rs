@@ -90,6 +90,12 @@ fn opens_everything(fixture: &mut Fixture, n: i64, master_keys: Option<&str>) {
     let path = format!("/v1/disputes/{}/gather", fixture.dispute_id);
     let gathered: EvidenceView = fixture.staff.post_empty(&path).unwrap();
     assert_eq!(gathered.facts["capture_preserved"], json!(true));
+    for (when, language, words) in
+        [("certainty_then", "en", "Sure to 1 in"), ("certainty_now", "zh", "认错的可能为")]
+    {
+        let told = gathered.facts[when][language].as_str().unwrap();
+        assert!(told.starts_with(words) && !told.contains("payer_"), "{told}");
+    }
     fixture.verify();
 }
 

@@ -386,6 +386,8 @@ pub(super) fn evidence(dispute: u128, seq: u32) -> EvidenceRow {
         terminal_disputes: 0,
         merchant_stance: None,
         phone: None,
+        certainty_then: None,
+        certainty_now: None,
     };
     let assessment = assess(&facts);
     EvidenceRow { dispute: DisputeId::from_bits(dispute), seq, at: at(101), facts, assessment }
