@@ -18,6 +18,7 @@ mod payments;
 mod problem;
 mod processing;
 mod schema;
+mod terminal_trust;
 mod terminals;
 mod users;
 
@@ -65,6 +66,7 @@ pub use processing::{
     HeldColumns, NotPersonal, OperatorView, ProcessingEntry, ProcessingRegister, ProcessingWords,
 };
 pub use schema::{AmountSchema, GeoPointSchema, MerchantRoleSchema, PlaceSchema, StaffRoleSchema};
+pub use terminal_trust::{AlertList, AlertState, AlertView, TerminalReport};
 pub use terminals::{
     Activated, NewActivation, NewRelocation, NewTerminal, Onboarding, Reason, RelocationState,
     RelocationView, Stand, TerminalList, TerminalState, TerminalView,

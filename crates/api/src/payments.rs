@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use crate::money::PaymentState;
 use crate::schema::{AmountSchema, PlaceSchema};
+use crate::terminal_trust::TerminalReport;
 
 /// An order to create, once per `out_trade_no`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -106,7 +107,7 @@ pub struct NewSessionReply {
 }
 
 /// What the terminal's camera took.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Capture {
     /// The nonce of the attempt.
@@ -114,6 +115,8 @@ pub struct Capture {
     /// 1 to 3 JPEG or PNG frames, base64.
     #[schema(min_items = 1, max_items = 3)]
     pub frames: Vec<String>,
+    /// What the terminal says of itself.
+    pub report: TerminalReport,
 }
 
 /// A further proof.

@@ -117,6 +117,8 @@ impl MerchantCaller {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TerminalCaller {
     pub(crate) terminal: TerminalId,
+    /// What its device signs with, or shows.
+    pub(crate) key: KeyId,
 }
 
 /// A payer's own device. The only caller that can enrol a face or switch it on.
@@ -313,7 +315,7 @@ fn caller(tx: &Tx<'_>, now: Timestamp, key: &CredentialRow) -> Result<Caller, Er
         Scope::Terminal => {
             let terminal: TerminalId = key.subject.parse().with_context(damaged)?;
             working(&tx.terminal(terminal)?.ok_or_else(|| anyhow!("{terminal} has vanished"))?)?;
-            Caller::Terminal(TerminalCaller { terminal })
+            Caller::Terminal(TerminalCaller { terminal, key: key.id })
         }
         Scope::Payer => {
             Caller::Payer(OwnDevice { payer: key.subject.parse().with_context(damaged)?, device: key.id })

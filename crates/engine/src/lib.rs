@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod alerts;
 mod bills;
 mod break_glass;
 mod callers;
@@ -74,6 +75,7 @@ mod settling;
 mod successor;
 mod sweeping;
 mod templates;
+mod terminal_trust;
 mod terminals;
 mod texts;
 mod users;
@@ -129,19 +131,20 @@ pub use recovery::Recovered;
 pub use refunds::{MerchantPayment, NewRefund};
 pub use registration::NewPayer;
 pub use rejected::{Error, Kind, Rejected};
-pub use risk::{Check, CohortArea, Operator, Policy, Rate, Rates, Refusal};
+pub use risk::{AlertKind, Check, CohortArea, Operator, Policy, Rate, Rates, Refusal, TerminalReport};
 pub use rotation::{Place, Progress, Rotated, Until, rotate_master_key};
 pub use searching::GalleryPlace;
 pub use seed::{Seeded, SyntheticFace};
 pub use sessions::{OpenedSession, Recognised, SessionState, SessionView};
 pub use settling::SettlementView;
 pub use store::{
-    AccessRow, BreakGlassRow, CodePurpose, ConsentRow, CredentialKind, CredentialRow, DecisionRow,
+    AccessRow, AlertRow, BreakGlassRow, CodePurpose, ConsentRow, CredentialKind, CredentialRow, DecisionRow,
     DeliveryRow, DeliveryState, EnrolmentRow, EnrolmentState, Erased, ErasedKind, ErasureReason, EvidenceRow,
     FaceState, KeptCapture, Language, LookAlikeRow, MessageRow, OrderState, PasskeyRow, Post, RefundRow,
     RelocationRow, RelocationState, SettlementState, StandRow, TerminalState, TombstoneRow, UserRow,
     UserState,
 };
+pub use terminal_trust::SentCapture;
 pub use terminals::{Activated, Activation, NewTerminal, Onboarding, TerminalView};
 pub use texts::{Route, Text, Texts};
 pub use users::{Invited, NewUser, UserView};

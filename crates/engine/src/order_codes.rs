@@ -187,6 +187,7 @@ impl Engine {
             spent_minor: known.spent_minor,
             repeated: known.repeated,
             repeat_meant: said.again,
+            hints: Vec::new(),
             holder: known.holder,
         };
         let verdict = risk::decide(&self.policy, &case);

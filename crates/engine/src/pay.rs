@@ -136,10 +136,12 @@ impl Engine {
             tx.ahead(|tx| tx.order_of_session(id));
             tx.ahead(|tx| tx.terminal(caller.terminal));
             tx.ahead(Tx::generations);
+            tx.ahead(|tx| tx.capture_report(id));
             if let Some(payer) = recognition.best() {
                 tx.ahead(|tx| tx.payer(payer));
             }
             let (terminal, order, mut session) = Self::waiting_for_capture(tx, ctx, caller, (id, nonce))?;
+            self.note_prints(tx, ctx, (&session, recognition.best()), &measured)?;
             let wrapped = self.keys.wrap(tx, KeyOf::Capture(capture), &key, ctx.random)?;
             let attempt = Attempt {
                 session: &mut session,
@@ -205,7 +207,7 @@ impl Engine {
         Ok(())
     }
 
-    fn waiting_for_capture(
+    pub(crate) fn waiting_for_capture(
         tx: &Tx<'_>,
         ctx: &Context<'_>,
         caller: TerminalCaller,
@@ -416,6 +418,7 @@ impl Engine {
             repeated: known.repeated,
             holder: known.holder,
             repeat_meant: false,
+            hints: Self::hints(tx, session.id)?,
         };
         let verdict = risk::decide(&self.policy, &case);
         let enrolled = known.payer.as_ref().filter(|row| row.face != FaceState::None).map(|row| row.id);

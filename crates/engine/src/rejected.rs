@@ -355,6 +355,30 @@ pub enum Rejected {
     /// The dispute's state machine refuses.
     #[error(transparent)]
     Dispute(#[from] disputes::Rejected),
+    /// Two devices seem to have the terminal's key, or one was set back to a copy.
+    #[error(
+        "another device seems to have this terminal's key, or this one was set back to a copy; the terminal is \
+         suspended: ask the operator for a new onboarding code"
+    )]
+    TerminalCloned,
+    /// The terminal's clock is too far off.
+    #[error("the terminal's clock is off by {seconds} seconds; set it, and take the frames again")]
+    ClockSkew {
+        /// Positive when it is ahead.
+        seconds: i64,
+    },
+    /// The policy asks where the terminal is.
+    #[error("send the terminal's position with the frames: the operator's policy asks for it")]
+    PositionMissing,
+    /// The terminal is not where it is installed.
+    #[error(
+        "this terminal is not where it is installed; bring it back, or let its merchant propose the move and have it \
+         approved"
+    )]
+    OutsideGeofence,
+    /// A camera never takes the same frame twice.
+    #[error("these frames were sent before, or are the same; take new ones with the camera")]
+    FramesSeenBefore,
     /// Too many captures at once.
     #[error("the recognition is busy; try again in a few seconds")]
     Busy,

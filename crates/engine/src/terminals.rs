@@ -116,7 +116,7 @@ fn checked_reason(reason: &str) -> Result<String, Rejected> {
 }
 
 /// Records a change of a terminal, and tells its merchant's systems.
-fn note(
+pub(crate) fn note(
     tx: &Tx<'_>,
     ctx: &mut Context<'_>,
     actor: &str,

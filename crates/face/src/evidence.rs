@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use types::{Digest, Probability, Template};
 
+use crate::print::FacePrint;
+
 /// Everything one frame gave.
 #[derive(Clone, Debug)]
 pub struct FaceEvidence {
@@ -13,6 +15,8 @@ pub struct FaceEvidence {
     pub frame: FrameEvidence,
     /// Who it looks like. Kept apart: it is sealed, never stored as plain data.
     pub template: Template,
+    /// How the frame looks, to see it again. Kept apart as well: it goes with the frame.
+    pub print: FacePrint,
     /// Where the time went. Not evidence.
     pub timings: StageTimings,
 }

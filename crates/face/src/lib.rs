@@ -41,6 +41,7 @@ mod liveness;
 mod manifest;
 mod models;
 mod picture;
+mod print;
 mod quality;
 mod refusal;
 mod resample;
@@ -53,4 +54,5 @@ pub use manifest::{
 };
 pub use models::{Concurrency, FaceModels, LoadError};
 pub use picture::upright_size;
+pub use print::{FacePrint, encoder_print};
 pub use refusal::{AnalyseError, FrameRefusal, PICTURE_BYTES_MAX, PICTURE_PIXELS_MAX};

@@ -17,6 +17,7 @@ use crate::manifest::{
     DetectorSpec, EmbedderSpec, LivenessSpec, Manifest, ManifestError, ModelFile, NetworkSpec,
 };
 use crate::picture::{Opened, Picture};
+use crate::print::FacePrint;
 use crate::quality::{Geometry, check_light, dominant};
 use crate::refusal::AnalyseError;
 use crate::runtime::{Lane, Network, RuntimeError, free_sides};
@@ -218,7 +219,8 @@ impl FaceModels {
             quality: Geometry::of(face).with_light(&crop),
             liveness: None,
         };
-        Ok(FaceEvidence { frame, template, timings: StageTimings::default() })
+        let print = FacePrint::default();
+        Ok(FaceEvidence { frame, template, print, timings: StageTimings::default() })
     }
 
     fn evidence(
@@ -258,8 +260,10 @@ impl FaceModels {
             quality,
             liveness,
         };
+        let face_box = [face.face_box.x, face.face_box.y, face.face_box.width, face.face_box.height];
+        let print = FacePrint::of(&crop, &picture, face_box);
         let timings = StageTimings { wait, decode, detect, align, embed, liveness: clock.lap() };
-        Ok(FaceEvidence { frame, template, timings })
+        Ok(FaceEvidence { frame, template, print, timings })
     }
 
     fn embed(&self, lane: &Lane, crop: &Picture) -> Result<Template, RuntimeError> {

@@ -9,6 +9,7 @@ mod learning;
 mod people;
 mod policy;
 mod rates;
+mod terminal;
 mod verdict;
 mod watch;
 
@@ -20,7 +21,11 @@ pub use policy::{
     PolicyError, Recognition, SearchAmong, Tier, Times,
 };
 pub use rates::{Rate, Rates};
-pub use verdict::{Case, Face, Passed, Reason, Refusal, Verdict, decide};
+pub use terminal::{
+    AlertKind, COUNTER_MAX, Known, OnHint, Position, Reported, Sighting, TerminalFinding, TerminalJudgement,
+    TerminalRefusal, TerminalReport, Terminals, judge_report,
+};
+pub use verdict::{Case, Face, Hint, Passed, Reason, Refusal, Verdict, decide};
 pub use watch::{CohortArea, Drift};
 
 #[cfg(test)]

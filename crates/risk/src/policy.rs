@@ -7,6 +7,7 @@ use crate::duties::{Duties, Operator};
 use crate::learning::Learning;
 use crate::people::{Codes, Devices, Minors, Pins, Texts, Tiers};
 use crate::rates::Rates;
+use crate::terminal::Terminals;
 use crate::watch::{CohortArea, Drift};
 
 /// The largest chance of not being enrolled that a terminal's history may give.
@@ -74,6 +75,9 @@ pub struct Policy {
     /// How the calibration is watched.
     #[serde(default)]
     pub drift: Drift,
+    /// How far terminals are trusted.
+    #[serde(default)]
+    pub terminals: Terminals,
 }
 
 /// How a face becomes a payer.
@@ -420,6 +424,7 @@ impl Policy {
         self.learning.map_or(Ok(()), Learning::check)?;
         CohortArea::check_all(&self.cohorts)?;
         self.drift.check()?;
+        self.terminals.check()?;
         self.operator.as_ref().map_or(Ok(()), Operator::check)?;
         match &self.recognition {
             Recognition::NarrowedByLastFour { threshold } => require(

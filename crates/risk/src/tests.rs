@@ -29,6 +29,7 @@ fn case(minor: i64, p_wrong: f64) -> Case {
         repeated: false,
         holder: crate::Holder::default(),
         repeat_meant: false,
+        hints: Vec::new(),
     }
 }
 

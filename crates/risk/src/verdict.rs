@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use types::{Amount, Probability};
 
 use crate::people::{Holder, holder_refusal};
-use crate::{Check, Policy, Recognition};
+use crate::{Check, OnHint, Policy, Recognition, Terminals};
 
 /// What the face says, under the rule of the policy.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -71,6 +71,48 @@ pub struct Case {
     /// Did the payer say that such a second purchase is meant? Asked only where no face was looked at.
     #[serde(default)]
     pub repeat_meant: bool,
+    /// What hints that the frames did not come from the terminal's camera.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<Hint>,
+}
+
+/// What hints that frames did not come from the terminal's camera. One alone proves nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hint {
+    /// The camera has the name of a program.
+    VirtualCamera,
+    /// Two frames of the capture are the same, to the last bit.
+    IdenticalFrames,
+    /// Two frames of the capture look the same, as no two moments do.
+    AlikeFrames,
+    /// A frame came before, to the last bit.
+    FramesRepeated,
+    /// A frame looks the same as one of an earlier capture, as no two moments do.
+    FramesAlikeBefore,
+    /// A frame is as smooth as no sensor's picture.
+    NoSensorNoise,
+    /// The frames were compressed by another program than the terminal's earlier ones.
+    OtherEncoder,
+    /// The terminal sends from a network that it never used before.
+    NewNetwork,
+}
+
+impl Hint {
+    /// Is it about the very bytes of a frame? Then the policy's `on_repeated_frames` says what is done, otherwise
+    /// `on_injection_hint`. A new network never does more than be kept.
+    #[must_use]
+    pub const fn effect(self, terminals: &Terminals) -> OnHint {
+        match self {
+            Self::IdenticalFrames | Self::FramesRepeated => terminals.on_repeated_frames,
+            Self::VirtualCamera
+            | Self::AlikeFrames
+            | Self::FramesAlikeBefore
+            | Self::NoSensorNoise
+            | Self::OtherEncoder => terminals.on_injection_hint,
+            Self::NewNetwork => OnHint::Record,
+        }
+    }
 }
 
 /// Why a verdict is what it is.
@@ -105,6 +147,8 @@ pub enum Reason {
     PinOnOwnDevice,
     /// Without a face both the PIN and the own device are needed.
     NoFaceNeedsBoth,
+    /// The frames may not come from the terminal's camera.
+    CameraDoubtful,
 }
 
 /// Why nothing is debited.
@@ -321,6 +365,9 @@ fn reasons_for_strong_factor(policy: &Policy, case: &Case) -> Vec<Reason> {
     }
     if case.repeated {
         reasons.push(Reason::LooksRepeated);
+    }
+    if case.hints.iter().any(|hint| hint.effect(&policy.terminals) != OnHint::Record) {
+        reasons.push(Reason::CameraDoubtful);
     }
     reasons
 }

@@ -17,6 +17,7 @@ mod play;
 mod secrets;
 mod server;
 mod steps;
+mod terminal;
 mod world;
 
 pub use client::{CallError, Client, RawCall, Reply};
@@ -26,4 +27,5 @@ pub use phones::{Code, NewHolder, Phones, Registered, new_payer};
 pub use play::{Event, Played, Report, Settings, play};
 pub use secrets::{Leak, Secrets};
 pub use server::{Server, Sms, Start, seed, verify};
+pub use terminal::{Answers, Ended, TerminalState, Till, plain_report, video_frames};
 pub use world::{Address, Credential};

@@ -234,12 +234,16 @@ impl Tx<'_> {
         self.execute_one("UPDATE captures SET kept_for = ?2 WHERE id = ?1", &[text(id), text(dispute)])
     }
 
-    /// Destroys probe and key of a capture.
+    /// Destroys probe and key of a capture, and forgets how its frames looked.
     ///
     /// # Errors
     /// The database fails.
     pub fn erase_capture(&self, id: CaptureId, by: TombstoneId) -> Result<()> {
         let nothing: &[u8] = &[];
+        self.execute(
+            "DELETE FROM frame_prints WHERE session_id IN (SELECT session_id FROM captures WHERE id = ?1)",
+            &[text(id)],
+        )?;
         self.execute_one(
             "UPDATE captures SET probe_sealed = ?2, key_wrapped = NULL, generation = NULL, tombstone_id = ?3
              WHERE id = ?1",

@@ -31,6 +31,7 @@ mod records;
 mod refunds;
 mod settlements;
 mod templates;
+mod terminal_trust;
 mod terminals;
 mod users;
 mod value;
@@ -60,6 +61,7 @@ pub use records::{AccessRow, EventRow};
 pub use refunds::RefundRow;
 pub use settlements::{DuePayment, SettlementRow, SettlementState};
 pub use templates::{LookAlikeKind, LookAlikeRow, PartRow, PartSource, TemplateRow};
+pub use terminal_trust::{AlertRow, CaptureReportRow, FramePrintRow, TerminalWatchRow};
 pub use terminals::{RelocationRow, RelocationState, StandRow, TerminalRow, TerminalState};
 pub use users::{Post, UserRow, UserState};
 

@@ -97,6 +97,11 @@ impl Rejected {
             Self::Ledger(rejected) => rejected.code(),
             Self::Payment(rejected) => rejected.code(),
             Self::Dispute(rejected) => rejected.code(),
+            Self::TerminalCloned => "terminal_cloned",
+            Self::ClockSkew { seconds: _ } => "clock_skew",
+            Self::PositionMissing => "position_missing",
+            Self::OutsideGeofence => "outside_geofence",
+            Self::FramesSeenBefore => "frames_seen_before",
             Self::Busy => "busy",
         }
     }
@@ -112,6 +117,9 @@ impl Rejected {
             | Self::ConsentVersion
             | Self::Frame { index: _, refusal: _ }
             | Self::FramesUnlike
+            | Self::ClockSkew { seconds: _ }
+            | Self::PositionMissing
+            | Self::FramesSeenBefore
             | Self::EnrolmentNotLive
             | Self::PinWeak
             | Self::DocumentWrong { what: _ }
@@ -139,6 +147,8 @@ impl Rejected {
             | Self::PinLocked
             | Self::NonceWrong
             | Self::OnboardingCodeWrong
+            | Self::TerminalCloned
+            | Self::OutsideGeofence
             | Self::TerminalSuspended => Kind::Forbidden,
             Self::Unknown { what: _, code: _ } => Kind::Unknown,
             Self::LoginTaken

@@ -51,7 +51,7 @@ fn agrees_with_the_reference() {
     let models = models(1);
     for expected in golden() {
         let name = &expected.picture;
-        let FaceEvidence { frame, template, timings: _ } = models.analyse(&sample(name)).unwrap();
+        let FaceEvidence { frame, template, print: _, timings: _ } = models.analyse(&sample(name)).unwrap();
         assert_eq!(frame.faces_seen, expected.faces, "{name}");
         assert!((frame.detection_score - expected.score).abs() < 0.01, "{name}");
         let FaceBox { x, y, width, height } = frame.face_box;

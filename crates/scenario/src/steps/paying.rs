@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::{people, tell};
 use crate::CallError;
+use crate::terminal::plain_report;
 use crate::pattern::{Args, say};
 use crate::world::{Attempt, World};
 
@@ -42,7 +43,7 @@ pub(super) fn wants_to_pay(world: &mut World<'_>, args: &Args<'_>) -> Result<Vec
     let session: NewSessionReply =
         terminal.post("/v1/capture-sessions", &NewSession { order_id: order.order_id })?;
     let frames = world.pictures(&world.person(name)?.face, &world.looks)?;
-    let capture = Capture { nonce: session.nonce.clone(), frames };
+    let capture = Capture { nonce: session.nonce.clone(), frames, report: plain_report() };
     let sent = Instant::now();
     let path = format!("/v1/capture-sessions/{}/capture", session.session_id);
     let view: SessionView = terminal.post(&path, &capture)?;
@@ -381,7 +382,7 @@ pub(super) fn replays_capture(world: &mut World<'_>, _args: &Args<'_>) -> Result
 pub(super) fn stale_nonce(world: &mut World<'_>, _args: &Args<'_>) -> Result<Vec<String>> {
     let attempt = world.attempt()?;
     let nonce: String = attempt.session.nonce.chars().rev().collect();
-    let capture = Capture { nonce, frames: attempt.capture.frames.clone() };
+    let capture = Capture { nonce, ..attempt.capture.clone() };
     let result = send_capture(world, &capture)?;
     Ok(tell(world.note("a capture with another nonce", result)?))
 }

@@ -11,9 +11,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
-use super::BODY_TIMEOUT;
 use super::problem::Problem;
-use super::signature;
+use super::signature::{self, SignedBy};
+use super::{App, BODY_TIMEOUT};
 
 /// Most bytes of a body without pictures.
 pub(crate) const PLAIN_BYTES_MAX: usize = 64 * 1024;
@@ -37,11 +37,16 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Pictures<T> {
+impl<T: DeserializeOwned + Send> FromRequest<App> for Pictures<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
-        read(request, PICTURES_BYTES_MAX).await.map(Self)
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let signed = request.extensions().get::<SignedBy>().copied();
+        let read = read(request, PICTURES_BYTES_MAX).await;
+        if let Err(refused) = &read {
+            signature::note_if_tampered(app, signed, refused).await?;
+        }
+        read.map(Self)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The OpenAPI document, completed with what holds for every operation, so that no handler repeats it.
 
 use types::{
-    BreakGlassId, CaptureId, CeremonyId, ChallengeId, ConfirmationId, ConsentId, DeliveryId, DisputeId,
+    AlertId, BreakGlassId, CaptureId, CeremonyId, ChallengeId, ConfirmationId, ConsentId, DeliveryId, DisputeId,
     EnrolmentId, KeyId, MerchantId, MessageId, OrderId, PasskeyId, PayerId, PaymentId, RefundId,
     RelocationId, SessionId, SettlementId, TerminalId, TombstoneId, TransferId, UserId,
 };
@@ -14,7 +14,8 @@ const PROBLEM_TYPE: &str = "application/problem+json";
 const PROBLEM: &str = "#/components/schemas/Problem";
 
 /// What the names of our ids begin with, by the name of a field or parameter.
-const IDS: [(&str, &str); 24] = [
+const IDS: [(&str, &str); 25] = [
+    ("alert_id", AlertId::PREFIX),
     ("break_glass_id", BreakGlassId::PREFIX),
     ("capture_id", CaptureId::PREFIX),
     ("ceremony_id", CeremonyId::PREFIX),

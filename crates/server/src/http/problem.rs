@@ -26,6 +26,11 @@ impl Problem {
         Self { retry_after: Some(seconds), ..self }
     }
 
+    /// Whether it has this code.
+    pub(crate) fn is(&self, code: &str) -> bool {
+        self.code == code
+    }
+
     /// Whether something did not arrive in time.
     pub(crate) fn is_timeout(&self) -> bool {
         self.status == StatusCode::REQUEST_TIMEOUT

@@ -4,8 +4,9 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use engine::Caller;
+use engine::{AlertKind, Caller};
 use signing::{Claim, ContentDigest, PublicKey, Refusal, Signer};
+use types::KeyId;
 
 use super::App;
 use super::problem::Problem;
@@ -15,6 +16,29 @@ use crate::clock;
 /// What a signature says the body to be.
 #[derive(Clone, Copy)]
 struct Covered(Option<ContentDigest>);
+
+/// The key whose signature over the headers was right.
+#[derive(Clone, Copy)]
+pub(crate) struct SignedBy(KeyId);
+
+/// Keeps that what a terminal signed came again, or that something else came.
+async fn note_refused(app: &App, SignedBy(key): SignedBy, kind: AlertKind) -> Result<(), Problem> {
+    run(app, move |engine, ctx| engine.note_refused_request(ctx, key, kind)).await
+}
+
+/// Keeps that a body was not the one that was signed, if that is why it was refused.
+pub(crate) async fn note_if_tampered(
+    app: &App,
+    signed: Option<SignedBy>,
+    refused: &Problem,
+) -> Result<(), Problem> {
+    match signed {
+        Some(signed) if refused.is("digest_wrong") => {
+            note_refused(app, signed, AlertKind::RequestTampered).await
+        }
+        Some(_) | None => Ok(()),
+    }
+}
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
@@ -74,6 +98,13 @@ pub(crate) async fn signer(parts: &mut Parts, app: &App, claim: Claim) -> Result
     })
     .await;
     let found = found.and_then(|found| found.map_err(Problem::from));
+    match &found {
+        Ok(_) => drop(parts.extensions.insert(SignedBy(id))),
+        Err(problem) if problem.is("signature_replayed") => {
+            note_refused(app, SignedBy(id), AlertKind::RequestReplayed).await?;
+        }
+        Err(_) => {}
+    }
     app.limits.looked_up(parts, &id, &found)?;
     found
 }

@@ -80,6 +80,7 @@ fn forget(engine: &Engine) -> Result<()> {
 
 fn forget_nonces(engine: &Engine) -> Result<()> {
     engine.forget_nonces(clock::now())?;
+    engine.forget_prints(clock::now())?;
     Ok(())
 }
 
@@ -143,5 +144,8 @@ fn measure(engine: &Engine) -> Result<()> {
     let age = oldest.map_or(0.0, |oldest| clock::now().duration_since(oldest).as_secs_f64().max(0.0));
     metrics::gauge!("surety_deliveries_waiting").set(waiting as f64);
     metrics::gauge!("surety_deliveries_oldest_waiting_seconds").set(age);
+    for (kind, open) in engine.open_alerts()? {
+        metrics::gauge!("surety_alerts_open", "kind" => kind.code()).set(f64::from(open));
+    }
     Ok(())
 }

@@ -29,7 +29,8 @@ impl Worker {
             view = match view.state {
                 Stage::AwaitingCapture => {
                     let frames = self.journal.till.frames.to_vec();
-                    let capture = Capture { nonce: session.nonce.clone(), frames };
+                    let report = scenario::plain_report();
+                    let capture = Capture { nonce: session.nonce.clone(), frames, report };
                     answer(keys.terminal.post(&format!("{path}/capture"), &capture))?.unwrap()
                 }
                 Stage::AwaitingCheck { ask, repeated: _ } => {

@@ -263,7 +263,8 @@ impl Town {
                 // Answered up to the PIN, which decides.
                 let path = format!("/v1/capture-sessions/{}", session.session_id);
                 let frames = till.frames.to_vec();
-                let capture = Capture { nonce: session.nonce.clone(), frames };
+                let report = scenario::plain_report();
+                let capture = Capture { nonce: session.nonce.clone(), frames, report };
                 let mut view: SessionView =
                     keys[0].terminal.post(&format!("{path}/capture"), &capture).unwrap();
                 while let Stage::AwaitingCheck { ask, repeated: _ } = view.state {
@@ -379,7 +380,8 @@ fn open(keys: &Keys, order: &OrderView) -> NewSessionReply {
 
 /// Somebody stands at the till, and answers until nothing is asked any more.
 fn stand(keys: &Keys, till: &Till, session: &NewSessionReply) -> Result<SessionView, String> {
-    let capture = Capture { nonce: session.nonce.clone(), frames: till.frames.to_vec() };
+    let (frames, report) = (till.frames.to_vec(), scenario::plain_report());
+    let capture = Capture { nonce: session.nonce.clone(), frames, report };
     let path = format!("/v1/capture-sessions/{}/capture", session.session_id);
     let mut view: SessionView = outcome(keys.terminal.post(&path, &capture))?;
     while let Stage::AwaitingCheck { ask, repeated: _ } = view.state {

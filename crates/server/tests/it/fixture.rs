@@ -354,7 +354,7 @@ pub(crate) fn attempt_at(merchant: &Client, terminal: &Client, order: &NewOrder)
 
 pub(crate) fn capture(attempt: &Attempt) -> Capture {
     let frames = vec![picture("studio_posture"), picture("amateur_selfie")];
-    Capture { nonce: attempt.session.nonce.clone(), frames }
+    Capture { nonce: attempt.session.nonce.clone(), frames, report: scenario::plain_report() }
 }
 
 /// The payer stands at the terminal, and answers what is asked until nothing is.

@@ -219,7 +219,8 @@ impl Town {
         let attempt = attempt_at(&self.at(server, &self.merchant), &terminal, &order);
         let path = format!("/v1/capture-sessions/{}", attempt.session.session_id);
         let nonce = attempt.session.nonce;
-        let capture = Capture { nonce: nonce.clone(), frames: pictures(who, FRAMES) };
+        let (frames, report) = (pictures(who, FRAMES), scenario::plain_report());
+        let capture = Capture { nonce: nonce.clone(), frames, report };
         let view: SessionView = terminal.post(&format!("{path}/capture"), &capture).unwrap();
         let first = matches!(view.state, Stage::AwaitingCheck { ask: Check::LastFour, repeated: false });
         assert!(first, "digits come first: {:?}", view.state);

@@ -99,3 +99,25 @@ pub(crate) fn key_row(row: engine::CredentialRow) -> api::MerchantKeyView {
         api_key: None,
     }
 }
+
+pub(crate) fn report_in(report: api::TerminalReport) -> engine::TerminalReport {
+    let api::TerminalReport { counter, taken_at, point, accuracy_m, camera } = report;
+    engine::TerminalReport { counter, taken_at, point, accuracy_m, camera }
+}
+
+pub(crate) fn alert(row: engine::AlertRow) -> api::AlertView {
+    api::AlertView {
+        alert_id: row.id,
+        kind: row.kind.code().to_owned(),
+        zh: row.kind.zh().to_owned(),
+        en: row.kind.en().to_owned(),
+        state: if row.open { api::AlertState::Open } else { api::AlertState::Closed },
+        at: row.at,
+        last_at: row.last_at,
+        times: row.times,
+        terminal_id: row.terminal,
+        merchant_id: row.merchant,
+        session_id: row.session,
+        facts: row.facts,
+    }
+}

@@ -1,7 +1,7 @@
 //! Orders, and attempts to pay them with a face.
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use types::{OrderId, SessionId};
@@ -10,6 +10,7 @@ use utoipa_axum::routes;
 use zeroize::Zeroizing;
 
 use crate::http::App;
+use crate::http::address::ClientAddress;
 use crate::http::body::{Asked, Body, Id, Pictures, pictures};
 use crate::http::caller::{Anybody, Merchant, Staff, Terminal};
 use crate::http::convert;
@@ -153,11 +154,15 @@ async fn capture(
     State(app): State<App>,
     Terminal(terminal): Terminal,
     Id(id): Id<SessionId>,
+    Extension(ClientAddress(network)): Extension<ClientAddress>,
     Pictures(capture): Pictures<api::Capture>,
 ) -> Result<Json<api::SessionView>, Problem> {
-    let frames = pictures(capture.frames)?;
-    let (view, timings) =
-        run(&app, move |engine, ctx| engine.capture(ctx, terminal, (id, &capture.nonce), &frames)).await?;
+    let (frames, report) = (pictures(capture.frames)?, convert::terminals::report_in(capture.report));
+    let (view, timings) = run(&app, move |engine, ctx| {
+        let sent = engine::SentCapture { report: &report, frames: &frames, network: Some(network) };
+        engine.capture_reported(ctx, terminal, (id, &capture.nonce), &sent)
+    })
+    .await?;
     observe_capture(&timings);
     Ok(Json(convert::session(view)))
 }

@@ -28,6 +28,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(propose))
         .routes(routes!(approve))
         .routes(routes!(reject))
+        .routes(routes!(alerts))
 }
 
 /// Register a terminal at its installed address, for staff or the merchant. It waits for its device, which is brought
@@ -207,4 +208,15 @@ async fn reject(
 ) -> Result<Json<api::RelocationView>, Problem> {
     let row = run(&app, move |engine, ctx| engine.decide_relocation(ctx, &staff, (id, false))).await?;
     Ok(Json(convert::relocation(row)))
+}
+
+/// What staff has to look at: copied keys, terminals away from their address, requests that came twice or altered, frames
+/// that came before.
+#[utoipa::path(get, path = "/v1/alerts", tag = "staff", security(("key" = [])), responses(
+    (status = 200, description = "The last to come first", body = api::AlertList),
+    (status = "4XX", description = "Refused", body = api::Problem),
+))]
+async fn alerts(State(app): State<App>, Staff(staff): Staff) -> Result<Json<api::AlertList>, Problem> {
+    let rows = blocking(&app, move |engine| engine.alerts(&staff)).await?;
+    Ok(Json(api::AlertList { alerts: rows.into_iter().map(convert::alert).collect() }))
 }

@@ -12,7 +12,7 @@ use engine::{
     Account, CredentialKind, Engine, Installation, Measured, MerchantCaller, NewMerchant, NewOrder,
     NewTerminal, Options, Purpose, SessionState, StaffCaller, SyntheticFace, TerminalCaller, Transfer,
 };
-use face::{FaceBox, FaceEvidence, FaceModels, FrameEvidence, Quality, StageTimings};
+use face::{FaceBox, FaceEvidence, FaceModels, FacePrint, FrameEvidence, Quality, StageTimings};
 use store::{Store, Tally};
 use types::{
     Amount, Currency, Digest, GeoPoint, PayerId, Place, Probability, Template, TerminalId, TransferId,
@@ -273,5 +273,6 @@ fn evidence(template: &Template, model: Digest) -> FaceEvidence {
         },
         liveness: Probability::new(0.99),
     };
-    FaceEvidence { frame, template: template.clone(), timings: StageTimings::default() }
+    let (template, print) = (template.clone(), FacePrint::default());
+    FaceEvidence { frame, template, print, timings: StageTimings::default() }
 }
