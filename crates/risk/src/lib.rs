@@ -30,3 +30,5 @@ pub use watch::{CohortArea, Drift};
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod terminal_tests;

@@ -84,11 +84,11 @@ impl Default for Terminals {
             geofence_m: 300.0,
             relocated_after: 2,
             suspend_after: 5,
-            speed_kmh: 300.0,
+            speed_kmh: 400.0,
             jump_km: 20.0,
             virtual_cameras: virtual_cameras.map(str::to_owned).to_vec(),
             on_injection_hint: OnHint::Record,
-            on_repeated_frames: OnHint::Record,
+            on_repeated_frames: OnHint::Refuse,
         }
     }
 }

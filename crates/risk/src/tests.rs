@@ -3,7 +3,7 @@ use types::{Amount, Currency};
 
 use super::*;
 
-fn default_policy() -> Policy {
+pub(crate) fn default_policy() -> Policy {
     Policy::parse(include_str!("../../../policy/default.toml")).unwrap()
 }
 
@@ -12,7 +12,7 @@ fn legacy_policy() -> Policy {
 }
 
 /// A case as the face alone leaves it: sure to 1 in `1 / p_wrong`.
-fn case(minor: i64, p_wrong: f64) -> Case {
+pub(crate) fn case(minor: i64, p_wrong: f64) -> Case {
     Case {
         amount: Amount::new(minor, Currency::CNY),
         face: Face::Posterior {

@@ -207,30 +207,45 @@ impl Client {
     /// # Errors
     /// [`CallError::Transport`] only: a refusal is an answer like any other here.
     pub fn send(&self, call: RawCall<'_>) -> Result<Reply, CallError> {
-        self.try_send(call)
+        self.send_signed(call, &self.signed(call))
+    }
+
+    /// The headers that sign this, if this client signs: each time others.
+    #[must_use]
+    pub fn signed(&self, call: RawCall<'_>) -> Vec<(&'static str, String)> {
+        match &self.shows {
+            Shows::Nothing | Shows::Bearer(_) => Vec::new(),
+            Shows::Signature(key) => {
+                let authority = self.base_url.split_once("://").map_or("", |(_, authority)| authority);
+                let RawCall { method, path, content_type: _, body } = call;
+                key.sign(&signing::Request { method, authority, target: path, body })
+            }
+        }
+    }
+
+    /// Sends exactly this under headers of [`Client::signed`], which may be those of another call.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub fn send_signed(&self, call: RawCall<'_>, signed: &[(&'static str, String)]) -> Result<Reply, CallError> {
+        self.try_send(call, signed)
             .with_context(|| format!("{} {}", call.method, call.path))
             .map_err(CallError::Transport)
     }
 
-    fn try_send(&self, call: RawCall<'_>) -> anyhow::Result<Reply> {
+    fn try_send(&self, call: RawCall<'_>, signed: &[(&'static str, String)]) -> anyhow::Result<Reply> {
         self.secrets.note_body(call.body);
         let method: Method = call.method.parse().context("not an HTTP method")?;
         let mut request = Request::builder().method(method).uri(format!("{}{}", self.base_url, call.path));
         match &self.shows {
-            Shows::Nothing => {}
+            Shows::Nothing | Shows::Signature(_) => {}
             Shows::Bearer(key) => request = request.header("authorization", format!("Bearer {key}")),
-            Shows::Signature(key) => {
-                let authority = self.base_url.split_once("://").map_or("", |(_, authority)| authority);
-                let RawCall { method, path, content_type: _, body } = call;
-                let signed = key.sign(&signing::Request { method, authority, target: path, body });
-                for (name, value) in &signed {
-                    if *name == "signature" {
-                        self.secrets.note("a signature", value);
-                    }
-                }
-                request =
-                    signed.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+        }
+        for (name, value) in signed {
+            if *name == "signature" {
+                self.secrets.note("a signature", value);
             }
+            request = request.header(*name, value);
         }
         if let Some(content_type) = call.content_type {
             request = request.header("content-type", content_type);

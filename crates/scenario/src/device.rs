@@ -28,7 +28,7 @@ pub struct Device {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a device has a clock and randomness of its own")]
-fn moment() -> (Timestamp, [u8; 32]) {
+pub(crate) fn moment() -> (Timestamp, [u8; 32]) {
     let mut bytes = [0; 32];
     rand::rng().fill_bytes(&mut bytes);
     (Timestamp::now(), bytes)

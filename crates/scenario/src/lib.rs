@@ -8,6 +8,7 @@
 //! here reaches into the server or its database.
 #![forbid(unsafe_code)]
 
+mod camera;
 mod client;
 mod device;
 mod pattern;
@@ -20,6 +21,7 @@ mod steps;
 mod terminal;
 mod world;
 
+pub use camera::retaken;
 pub use client::{CallError, Client, RawCall, Reply};
 pub use device::{Device, DeviceKey, activate, onboard};
 pub use people::{Authenticator, Member, PASSWORD, staff};

@@ -6,6 +6,7 @@ mod money;
 mod paying;
 mod people;
 mod platform;
+mod trust;
 
 use anyhow::Result;
 
@@ -65,6 +66,17 @@ pub(crate) const STEPS: &[(&str, DoStep)] = &[
     ("a capture is sent with a nonce nobody gave out", paying::stale_nonce),
     ("the terminal of {} asks about the attempt", paying::other_terminal),
     ("it is refused with {}", paying::refused_with),
+    // Between camera and server
+    ("an order over {} yuan waits at {}", trust::waits),
+    ("the request with the frames of {} is heard on the way, and sent a second time", trust::sent_twice),
+    ("the frames of {} are changed on the way to those of {}", trust::changed),
+    ("the frames of the attempt before are sent", trust::frames_again),
+    ("a copy of the device sends the frames of {}", trust::copy_sends),
+    ("{} km away the terminal sends the frames of {}", trust::from_away),
+    ("the terminal sends the frames of {}", trust::honest),
+    ("the terminal is made to send {}", trust::bad_picture),
+    ("staff reads at {} the alert {}", trust::alert),
+    ("the terminal of {} is suspended", trust::suspended),
     // Charged twice, and money back
     ("the terminal says that this was just paid", money::says_repeated),
     ("{} refunds {} yuan of it as {}: {}", money::refunds),

@@ -313,10 +313,14 @@ fn may_pass(error: &CallError) -> bool {
 pub fn video_frames(bytes: &[u8], most: usize) -> Result<Vec<Vec<u8>>> {
     let mut frames: Vec<&[u8]> = Vec::new();
     let mut at = 0;
-    while let Some(start) = find(bytes, at, [0xff, 0xd8]) {
-        let Some(end) = find(bytes, start + 2, [0xff, 0xd9]) else { break };
-        frames.push(&bytes[start..end + 2]);
-        at = end + 2;
+    while let Some(start) = find(bytes, at, [0xff, 0xd8, 0xff]) {
+        match jpeg_end(bytes, start) {
+            Some(end) => {
+                frames.push(&bytes[start..end]);
+                at = end;
+            }
+            None => at = start + 2,
+        }
     }
     if frames.is_empty() || most == 0 {
         bail!("this video holds no JPEG pictures; give an MJPEG file, or pictures");
@@ -325,9 +329,34 @@ pub fn video_frames(bytes: &[u8], most: usize) -> Result<Vec<Vec<u8>>> {
     Ok((0..count).map(|n| frames[n * frames.len() / count].to_vec()).collect())
 }
 
-fn find(bytes: &[u8], from: usize, marker: [u8; 2]) -> Option<usize> {
+fn find(bytes: &[u8], from: usize, wanted: [u8; 3]) -> Option<usize> {
     let rest = bytes.get(from..)?;
-    rest.windows(2).position(|pair| pair == marker).map(|at| from + at)
+    rest.windows(3).position(|three| three == wanted).map(|at| from + at)
+}
+
+/// Behind the end of the JPEG that starts here. Its segments are walked, since a picture may hold a smaller one
+/// (ITU-T T.81, annex B).
+fn jpeg_end(bytes: &[u8], start: usize) -> Option<usize> {
+    let mut at = start + 2;
+    loop {
+        let &[0xff, marker] = bytes.get(at..at + 2)? else { return None };
+        match marker {
+            0xd9 => return Some(at + 2),
+            0xff => at += 1,
+            0x01 | 0xd0..=0xd7 => at += 2,
+            _ => {
+                let length = bytes.get(at + 2..at + 4)?;
+                at += 2 + usize::from(u16::from_be_bytes([length[0], length[1]]));
+                if marker == 0xda {
+                    // Coded data goes on to the next marker that is none of its own.
+                    at += bytes
+                        .get(at..)?
+                        .windows(2)
+                        .position(|pair| pair[0] == 0xff && !matches!(pair[1], 0 | 0xd0..=0xd7))?;
+                }
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -336,12 +365,15 @@ mod tests {
 
     #[test]
     fn a_video_gives_its_pictures_evenly() {
-        let picture = |n: u8| [&[0xff, 0xd8, n][..], &[0xff, 0xd9]].concat();
+        // A comment that looks like the end, and coded data with a stuffed byte.
+        let picture = |n: u8| {
+            [&[0xff, 0xd8, 0xff, 0xfe, 0, 5, n, 0xff, 0xd9][..], &[0xff, 0xda, 0, 2, 7, 0xff, 0, 0xff, 0xd9]].concat()
+        };
         let video: Vec<u8> = (0..6).flat_map(|n| [vec![1, 2], picture(n)].concat()).collect();
         assert_eq!(video_frames(&video, 3).unwrap(), [picture(0), picture(2), picture(4)]);
         assert_eq!(video_frames(&video, 10).unwrap().len(), 6);
         assert!(video_frames(b"no picture", 3).is_err());
-        assert!(video_frames(&[0xff, 0xd8, 1, 2], 3).is_err());
+        assert!(video_frames(&[0xff, 0xd8, 0xff, 0xfe, 0xff], 3).is_err());
     }
 
     #[test]

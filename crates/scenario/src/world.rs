@@ -15,6 +15,7 @@ use types::{
 };
 
 use crate::play::Settings;
+use crate::camera::retaken;
 use crate::server::{self, Server, Sms, Start};
 use crate::{CallError, Client, Device, DeviceKey, Phones, people};
 
@@ -107,6 +108,8 @@ pub(crate) struct World<'a> {
     /// The pictures, of whoever stands there, that a terminal takes.
     pub(crate) looks: Vec<String>,
     pub(crate) attempt: Option<Attempt>,
+    /// The frames of the attempt before that one.
+    pub(crate) frames_before: Vec<String>,
     /// What the till shows last.
     pub(crate) code: Option<String>,
     pub(crate) debit: Option<PaymentId>,
@@ -136,6 +139,7 @@ impl<'a> World<'a> {
             people: BTreeMap::new(),
             looks: Vec::new(),
             attempt: None,
+            frames_before: Vec::new(),
             code: None,
             debit: None,
             case: None,
@@ -327,12 +331,12 @@ impl<'a> World<'a> {
         Ok(standings)
     }
 
-    /// The photographs of a face, as the interface takes them.
+    /// The photographs of a face, as a camera would take them now.
     pub(crate) fn pictures(&self, face: &str, names: &[String]) -> Result<Vec<String>> {
         let read = |name: &String| {
             let path = self.settings.samples.join(face).join(format!("{name}.jpg"));
             let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            Ok(STANDARD.encode(bytes))
+            Ok(retaken(&STANDARD.encode(bytes)))
         };
         names.iter().map(read).collect()
     }

@@ -27,6 +27,7 @@ mod rotate;
 mod seed;
 mod serve;
 mod sign_request;
+mod terminal;
 mod verify;
 
 /// Face payments that know how sure they are.
@@ -53,6 +54,7 @@ enum Command {
     RetireModels(retire_models::RetireModels),
     Seed(seed::Seed),
     SignRequest(sign_request::SignRequest),
+    Terminal(terminal::Terminal),
     Calibrate(calibrate::Calibrate),
     Eval(eval::Eval),
     /// Print the OpenAPI document of the HTTP interface.
@@ -202,6 +204,7 @@ impl Surety {
             Command::RetireModels(retire) => retire.run(),
             Command::Seed(seed) => seed.run(),
             Command::SignRequest(request) => request.run(),
+            Command::Terminal(terminal) => terminal.run(),
             Command::Calibrate(calibrate) => calibrate.run(),
             Command::Eval(eval) => eval.run(),
             Command::Openapi => {

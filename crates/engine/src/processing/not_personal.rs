@@ -36,6 +36,16 @@ pub const NOT_PERSONAL: &[NotPersonal] = &[
         why: "random numbers, for minutes",
     },
     NotPersonal {
+        table: "terminal_watches",
+        columns: "key_id terminal_id counter state at",
+        why: "the counters a shop's device used, where it was, and from which networks it sent",
+    },
+    NotPersonal {
+        table: "alerts",
+        columns: "id kind state at last_at times terminal_id merchant_id session_id facts",
+        why: "what stood out at a shop's device; the account it is about stands in the register",
+    },
+    NotPersonal {
         table: "reversed_numbers",
         columns: "merchant_id out_trade_no at",
         why: "a merchant's own numbers of orders that never came",

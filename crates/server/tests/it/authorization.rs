@@ -111,6 +111,7 @@ const TABLE: &[(&str, &[Who])] = &[
     ("POST /v1/terminals/{}/suspend", &[RiskAnalyst, MerchantCare, Owner, Key]),
     ("POST /v1/terminals/{}/resume", &[RiskAnalyst, MerchantCare]),
     ("POST /v1/terminals/{}/revoke", &[RiskAnalyst, MerchantCare]),
+    ("GET /v1/alerts", &[RiskAnalyst, MerchantCare]),
     ("POST /v1/relocations/{}/approve", MONEY),
     ("POST /v1/relocations/{}/reject", MONEY),
     ("POST /v1/reserve/fundings", MONEY),

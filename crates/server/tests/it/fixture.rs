@@ -353,7 +353,7 @@ pub(crate) fn attempt_at(merchant: &Client, terminal: &Client, order: &NewOrder)
 }
 
 pub(crate) fn capture(attempt: &Attempt) -> Capture {
-    let frames = vec![picture("studio_posture"), picture("amateur_selfie")];
+    let frames = ["studio_posture", "amateur_selfie"].map(|name| scenario::retaken(&picture(name))).to_vec();
     Capture { nonce: attempt.session.nonce.clone(), frames, report: scenario::plain_report() }
 }
 

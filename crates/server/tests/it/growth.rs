@@ -51,7 +51,7 @@ fn policy(search: &str) -> String {
 
 fn pictures(who: &str, names: [&str; 2]) -> Vec<String> {
     let read = |name: &str| fs::read(samples().join(who).join(format!("{name}.jpg"))).unwrap();
-    names.iter().map(|name| STANDARD.encode(read(name))).collect()
+    names.iter().map(|name| scenario::retaken(&STANDARD.encode(read(name)))).collect()
 }
 
 /// Somebody with a face.

@@ -42,6 +42,7 @@ mod rotation;
 mod signatures;
 mod stories;
 mod sweeping;
+mod terminal_trust;
 mod terminals;
 mod verify;
 mod webhooks;

@@ -301,6 +301,7 @@ fn terminals() -> Vec<Operation> {
         post("/v1/terminals/{}/relocations", BOTH, json!({ "place": home(), "reason": "a larger shop" })),
         post_empty("/v1/relocations/{}/approve", STAFF),
         post_empty("/v1/relocations/{}/reject", STAFF),
+        get("/v1/alerts", STAFF),
     ]
 }
 

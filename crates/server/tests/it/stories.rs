@@ -65,6 +65,11 @@ fn without_a_face() {
     check("without-a-face.feature", None);
 }
 
+#[test]
+fn on_the_way() {
+    check("on-the-way.feature", None);
+}
+
 /// A story that no test plays is a promise that nobody keeps.
 #[test]
 fn every_story_is_played() {
