@@ -120,4 +120,8 @@ Feature: The 2025 case
     And Liu Yang wants to pay 12.80 yuan at Morning Tea House
     And Liu Yang answers truly whatever is asked, at most 1 questions
     Then 12.80 yuan are debited from Liu Yang
+
+    # The same from the reference terminal, `surety terminal`, with its counter on the disk.
+    When Liu Yang pays 6.50 yuan at Morning Tea House before the reference terminal
+    Then Liu Yang has 80.70 yuan
     And the books are right

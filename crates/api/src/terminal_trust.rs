@@ -1,6 +1,7 @@
 //! What a terminal says of itself with its frames, and the alerts that follow.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use types::{AlertId, GeoPoint, MerchantId, SessionId, TerminalId, Timestamp};
 use utoipa::ToSchema;
 
@@ -12,6 +13,7 @@ use crate::schema::GeoPointSchema;
 pub struct TerminalReport {
     /// Larger than in every capture this key signed before. Write it down before you use it: a counter that comes twice,
     /// or a lower one, suspends the terminal as a copy. The very same capture sent again keeps its counter.
+    #[serde(deserialize_with = "counter")]
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_u64)]
     pub counter: u64,
     /// When the first frame was taken, by the terminal's clock.
@@ -29,6 +31,12 @@ pub struct TerminalReport {
     #[serde(default)]
     #[schema(min_length = 1, max_length = 100)]
     pub camera: Option<String>,
+}
+
+/// A number that is no counter, as one beyond what a database keeps, is wrong JSON like a text would be.
+fn counter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let number = i64::deserialize(deserializer)?;
+    u64::try_from(number).map_err(|_negative| D::Error::custom("a counter is not negative"))
 }
 
 /// Does an alert wait for somebody?

@@ -9,7 +9,9 @@ use std::net::IpAddr;
 
 use anyhow::Context as _;
 use face::{FacePrint, encoder_print};
-use risk::{AlertKind, Hint, OnHint, Reported, TerminalFinding, TerminalJudgement, TerminalRefusal, TerminalReport};
+use risk::{
+    AlertKind, Hint, OnHint, Reported, TerminalFinding, TerminalJudgement, TerminalRefusal, TerminalReport,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{CaptureReportRow, FramePrintRow, SessionRow, TerminalRow, TerminalState, TerminalWatchRow, Tx};
@@ -91,7 +93,9 @@ impl Engine {
             && why.is_about_frames()
         {
             let body = json!({ "event": "capture_refused", "code": why.code() });
-            self.store.write(|tx| Ok::<_, Error>(record(tx, ctx, &caller.terminal.to_string(), &id, body.clone())?))?;
+            self.store.write(|tx| {
+                Ok::<_, Error>(record(tx, ctx, &caller.terminal.to_string(), &id, body.clone())?)
+            })?;
         }
         decided
     }
@@ -147,7 +151,11 @@ impl Engine {
             terminal.state = TerminalState::Suspended;
             terminal.reason = match judgement.refusal {
                 Some(TerminalRefusal::Cloned) => "its key seems to be in two devices",
-                Some(TerminalRefusal::OutsideGeofence | TerminalRefusal::ClockSkew | TerminalRefusal::PositionMissing)
+                Some(
+                    TerminalRefusal::OutsideGeofence
+                    | TerminalRefusal::ClockSkew
+                    | TerminalRefusal::PositionMissing,
+                )
                 | None => "it was used away from its installed address again and again",
             }
             .to_owned();
@@ -209,7 +217,8 @@ impl Engine {
         if let Some(payer) = payer {
             earlier.extend(tx.prints_of_payer(payer, PRINTS_COMPARED)?);
         }
-        let before: Vec<FacePrint> = earlier.iter().filter_map(|row| FacePrint::of_looks(&row.looks)).collect();
+        let before: Vec<FacePrint> =
+            earlier.iter().filter_map(|row| FacePrint::of_looks(&row.looks)).collect();
         let now: Vec<FacePrint> = measured.faces.iter().map(|face| face.print).collect();
         let mut findings: Findings =
             serde_json::from_value(row.findings.clone()).context("reading what stood out")?;
@@ -255,7 +264,9 @@ fn check(report: &TerminalReport) -> Result<(), Rejected> {
         return Err(Rejected::Field { field: "report.accuracy_m", what: "metres, not negative" });
     }
     if report.camera.as_ref().is_some_and(|name| {
-        name.trim().is_empty() || name.chars().count() > CAMERA_CHARS_MAX || name.chars().any(char::is_control)
+        name.trim().is_empty()
+            || name.chars().count() > CAMERA_CHARS_MAX
+            || name.chars().any(char::is_control)
     }) {
         return Err(Rejected::Field { field: "report.camera", what: "a name of 1 to 100 characters" });
     }

@@ -188,10 +188,13 @@ mod tests {
 
     #[test]
     fn encoders_are_told_apart_and_nonsense_does_no_harm() {
-        let jpeg = |tables: u8| [&[0xff, 0xd8, 0xff, 0xdb, 0, 4, 1, tables][..], &[0xff, 0xda, 0, 2]].concat();
+        let jpeg =
+            |tables: u8| [&[0xff, 0xd8, 0xff, 0xdb, 0, 4, 1, tables][..], &[0xff, 0xda, 0, 2]].concat();
         assert_eq!(encoder_print(&jpeg(1)), encoder_print(&jpeg(1)));
         assert_ne!(encoder_print(&jpeg(1)), encoder_print(&jpeg(2)));
-        for wrong in [&[][..], &[0xff, 0xd8], &[0xff, 0xd8, 0xff, 0xdb, 0xff, 0xff], &[0xff, 0xd8, 0xff, 0xdb, 0, 0]] {
+        for wrong in
+            [&[][..], &[0xff, 0xd8], &[0xff, 0xd8, 0xff, 0xdb, 0xff, 0xff], &[0xff, 0xd8, 0xff, 0xdb, 0, 0]]
+        {
             encoder_print(wrong);
         }
     }

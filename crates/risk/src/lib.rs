@@ -29,6 +29,6 @@ pub use verdict::{Case, Face, Hint, Passed, Reason, Refusal, Verdict, decide};
 pub use watch::{CohortArea, Drift};
 
 #[cfg(test)]
-mod tests;
-#[cfg(test)]
 mod terminal_tests;
+#[cfg(test)]
+mod tests;

@@ -75,8 +75,18 @@ impl Default for Terminals {
     /// Those of the default policy.
     fn default() -> Self {
         let virtual_cameras = [
-            "virtual", "obs", "manycam", "snap camera", "xsplit", "droidcam", "v4l2loopback", "dummy video",
-            "splitcam", "iriun", "e2esoft", "vcam",
+            "virtual",
+            "obs",
+            "manycam",
+            "snap camera",
+            "xsplit",
+            "droidcam",
+            "v4l2loopback",
+            "dummy video",
+            "splitcam",
+            "iriun",
+            "e2esoft",
+            "vcam",
         ];
         Self {
             position: Position::Optional,
@@ -333,9 +343,15 @@ impl AlertKind {
     #[must_use]
     pub const fn zh(self) -> &'static str {
         match self {
-            Self::TerminalCloned => "两台设备似乎使用同一密钥，或设备被恢复到旧备份。终端已停用：核对设备序列号，换新密钥后再启用。",
-            Self::TerminalImpossibleMovement => "同一密钥在不可能的时间内出现在两地。终端已停用：核对设备所在地，换新密钥。",
-            Self::TerminalOutsideGeofence => "终端在安装地址以外发起收款，已拒绝。联系商户核实；确需移机须先申请。",
+            Self::TerminalCloned => {
+                "两台设备似乎使用同一密钥，或设备被恢复到旧备份。终端已停用：核对设备序列号，换新密钥后再启用。"
+            }
+            Self::TerminalImpossibleMovement => {
+                "同一密钥在不可能的时间内出现在两地。终端已停用：核对设备所在地，换新密钥。"
+            }
+            Self::TerminalOutsideGeofence => {
+                "终端在安装地址以外发起收款，已拒绝。联系商户核实；确需移机须先申请。"
+            }
             Self::TerminalRelocated => "终端似乎已被移到别处。联系商户：移回原址，或申请移机。",
             Self::RequestReplayed => "已签名的请求被再次发送，已拒绝。检查终端与服务器之间的网络和代理。",
             Self::RequestTampered => "收到的内容与签名不符，已拒绝。检查终端与服务器之间的网络和代理。",
@@ -486,12 +502,7 @@ fn impossible(policy: &Terminals, last: &Sighting, here: &Sighting) -> Option<Te
         .then(|| TerminalFinding::ImpossibleMovement { distance_km, seconds: elapsed.as_secs() })
 }
 
-fn judge_fence(
-    policy: &Terminals,
-    judgement: &mut TerminalJudgement,
-    here: &Sighting,
-    installed: GeoPoint,
-) {
+fn judge_fence(policy: &Terminals, judgement: &mut TerminalJudgement, here: &Sighting, installed: GeoPoint) {
     let distance_m = here.point.distance_km(installed) * 1_000.0 - here.accuracy_m;
     if distance_m <= policy.geofence_m {
         (judgement.known.outside, judgement.known.away) = (0, None);
@@ -501,9 +512,8 @@ fn judge_fence(
     judgement.refusal = Some(TerminalRefusal::OutsideGeofence);
     judgement.alerts.push(AlertKind::TerminalOutsideGeofence);
     // From about the same place as the first of them; otherwise the count of a place begins anew.
-    let near = |first: GeoPoint| {
-        first.distance_km(here.point) * 1_000.0 - here.accuracy_m <= policy.geofence_m
-    };
+    let near =
+        |first: GeoPoint| first.distance_km(here.point) * 1_000.0 - here.accuracy_m <= policy.geofence_m;
     judgement.known.outside = judgement.known.outside.saturating_add(1);
     match judgement.known.away {
         Some(first) if near(first) => {

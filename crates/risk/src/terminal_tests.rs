@@ -30,7 +30,8 @@ impl Device {
     }
 
     fn reports(&mut self, counter: u64, point: Option<GeoPoint>, second: i64) -> TerminalJudgement {
-        let report = TerminalReport { counter, taken_at: at(second), point, accuracy_m: Some(10.0), camera: None };
+        let report =
+            TerminalReport { counter, taken_at: at(second), point, accuracy_m: Some(10.0), camera: None };
         self.sends(&report, u8::try_from(second % 251).unwrap(), second)
     }
 }
@@ -46,7 +47,8 @@ fn a_copy_is_found_and_an_honest_device_is_not() {
     let again = device.reports(7, None, 120);
     assert_eq!((again.refusal, again.findings), (None, vec![TerminalFinding::SameRequest]));
     // A lower counter that was never used, made earlier: overtaken on its way. Once only.
-    let report = TerminalReport { counter: 5, taken_at: at(110), point: None, accuracy_m: None, camera: None };
+    let report =
+        TerminalReport { counter: 5, taken_at: at(110), point: None, accuracy_m: None, camera: None };
     let late = device.clone().sends(&report, 200, 125);
     assert_eq!((late.refusal, late.findings), (None, vec![TerminalFinding::Overtaken]));
     let mut twice = device.clone();
@@ -82,7 +84,11 @@ fn the_clock_is_bounded_both_ways() {
 fn outside_is_refused_then_an_alarm_then_the_end() {
     let mut device = Device::default();
     assert_eq!(device.reports(1, Some(north(200.0)), 0).refusal, None);
-    assert_eq!(device.reports(2, Some(north(305.0)), 60).refusal, None, "the position may be off by ten metres");
+    assert_eq!(
+        device.reports(2, Some(north(305.0)), 60).refusal,
+        None,
+        "the position may be off by ten metres"
+    );
     let mut seen = Vec::new();
     for n in 0..5_i64 {
         let judged = device.reports(3 + u64::try_from(n).unwrap(), Some(north(5_000.0)), 120 + 60 * n);
@@ -100,7 +106,10 @@ fn nothing_travels_so_fast() {
     let mut device = Device::default();
     device.reports(1, Some(home()), 0);
     // 15 km at once: positions jump. It is outside, and no copy.
-    assert_eq!(device.clone().reports(2, Some(north(15_000.0)), 1).refusal, Some(TerminalRefusal::OutsideGeofence));
+    assert_eq!(
+        device.clone().reports(2, Some(north(15_000.0)), 1).refusal,
+        Some(TerminalRefusal::OutsideGeofence)
+    );
     let judged = device.clone().reports(2, Some(north(200_000.0)), 600);
     assert_eq!((judged.refusal, judged.suspend), (Some(TerminalRefusal::Cloned), true));
     assert_eq!(judged.alerts, [AlertKind::TerminalImpossibleMovement]);
@@ -124,8 +133,7 @@ fn a_position_that_says_nothing_excuses_little() {
     assert_eq!(judged.refusal, Some(TerminalRefusal::OutsideGeofence));
     let asked = Terminals { position: Position::Required, ..Terminals::default() };
     let silent = TerminalReport { point: None, ..report };
-    let reported =
-        Reported { report: &silent, fingerprint: Digest([1; 32]), installed: home(), now: at(0) };
+    let reported = Reported { report: &silent, fingerprint: Digest([1; 32]), installed: home(), now: at(0) };
     let judged = judge_report(&asked, &Known::default(), &reported);
     assert_eq!(judged.refusal, Some(TerminalRefusal::PositionMissing));
 }

@@ -227,7 +227,11 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::send`].
-    pub fn send_signed(&self, call: RawCall<'_>, signed: &[(&'static str, String)]) -> Result<Reply, CallError> {
+    pub fn send_signed(
+        &self,
+        call: RawCall<'_>,
+        signed: &[(&'static str, String)],
+    ) -> Result<Reply, CallError> {
         self.try_send(call, signed)
             .with_context(|| format!("{} {}", call.method, call.path))
             .map_err(CallError::Transport)

@@ -66,6 +66,7 @@ pub(crate) const STEPS: &[(&str, DoStep)] = &[
     ("a capture is sent with a nonce nobody gave out", paying::stale_nonce),
     ("the terminal of {} asks about the attempt", paying::other_terminal),
     ("it is refused with {}", paying::refused_with),
+    ("{} pays {} yuan at {} before the reference terminal", trust::reference_terminal),
     // Between camera and server
     ("an order over {} yuan waits at {}", trust::waits),
     ("the request with the frames of {} is heard on the way, and sent a second time", trust::sent_twice),

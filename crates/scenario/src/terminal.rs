@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use api::{
-    Activated, Capture, Check, NewActivation, NewSession, NewSessionReply, OrderState, OrderView, SessionView,
-    Stage, StepUp, TerminalReport,
+    Activated, Capture, Check, NewActivation, NewSession, NewSessionReply, OrderState, OrderView,
+    SessionView, Stage, StepUp, TerminalReport,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -38,11 +38,17 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::now()
 }
 
+static COUNTER: AtomicU64 = AtomicU64::new(0);
+
+/// Counters up to this one were used elsewhere.
+pub(crate) fn skip_counters(used: u64) {
+    COUNTER.fetch_max(used + 1, Ordering::SeqCst);
+}
+
 /// What a terminal says with a capture that has a counter of this process's own and nothing to say of its place. Counters
 /// begin at the clock, so that they go on when a story or a test starts a second process with the same key.
 #[must_use]
 pub fn plain_report() -> TerminalReport {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
     let taken_at = now();
     let begin = u64::try_from(taken_at.as_microsecond()).unwrap_or(1);
     let _begun = COUNTER.compare_exchange(0, begin, Ordering::SeqCst, Ordering::SeqCst);
@@ -70,7 +76,10 @@ impl TerminalState {
     pub fn read(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         serde_json::from_str(&text).with_context(|| {
-            format!("{} is damaged; ask the operator for a new onboarding code, and join again", path.display())
+            format!(
+                "{} is damaged; ask the operator for a new onboarding code, and join again",
+                path.display()
+            )
         })
     }
 
@@ -138,7 +147,12 @@ impl Till {
     ///
     /// # Errors
     /// The code is refused, or the state cannot be written.
-    pub fn join(server: &Client, key: &mut DeviceKey, (code, serial): (&str, &str), path: &Path) -> Result<TerminalState> {
+    pub fn join(
+        server: &Client,
+        key: &mut DeviceKey,
+        (code, serial): (&str, &str),
+        path: &Path,
+    ) -> Result<TerminalState> {
         let activation =
             NewActivation { code: code.to_owned(), public_key: key.public_key(), serial: serial.to_owned() };
         let fresh = DeviceKey { id: None, private: key.private.clone() };
@@ -160,6 +174,12 @@ impl Till {
         let key = DeviceKey { id: Some(state.key_id), private: key.private.clone() };
         let client = server.with_signature(key);
         Ok(Self { client, path: path.to_owned(), state, point: None, accuracy_m: None, camera: None })
+    }
+
+    /// The last counter that was used.
+    #[must_use]
+    pub const fn counter(&self) -> u64 {
+        self.state.counter
     }
 
     /// What it says with its next capture. The counter is on the disk before it is returned.
@@ -184,8 +204,9 @@ impl Till {
     /// # Errors
     /// The server cannot be reached at all, so that nobody knows whether the order was taken back; a disk that fails.
     pub fn pay(&mut self, order_id: OrderId, frames: &[Vec<u8>], answers: &mut Answers<'_>) -> Result<Ended> {
-        let opened =
-            until_answered(|| self.client.post::<NewSessionReply>("/v1/capture-sessions", &NewSession { order_id }));
+        let opened = until_answered(|| {
+            self.client.post::<NewSessionReply>("/v1/capture-sessions", &NewSession { order_id })
+        });
         let session = match opened {
             Ok(session) => session,
             Err(CallError::Problem(problem)) => {
@@ -238,7 +259,8 @@ impl Till {
             Stage::Refused { code, detail } => Ended::Refused { code, detail },
             Stage::AwaitingCheck { ask: _, repeated: _ } => Ended::Refused {
                 code: "not_answered".to_owned(),
-                detail: "a question was not answered; open another attempt, or take the order back".to_owned(),
+                detail: "a question was not answered; open another attempt, or take the order back"
+                    .to_owned(),
             },
             Stage::AwaitingCapture | Stage::Expired => Ended::Refused {
                 code: "session_expired".to_owned(),
@@ -367,7 +389,8 @@ mod tests {
     fn a_video_gives_its_pictures_evenly() {
         // A comment that looks like the end, and coded data with a stuffed byte.
         let picture = |n: u8| {
-            [&[0xff, 0xd8, 0xff, 0xfe, 0, 5, n, 0xff, 0xd9][..], &[0xff, 0xda, 0, 2, 7, 0xff, 0, 0xff, 0xd9]].concat()
+            [&[0xff, 0xd8, 0xff, 0xfe, 0, 5, n, 0xff, 0xd9][..], &[0xff, 0xda, 0, 2, 7, 0xff, 0, 0xff, 0xd9]]
+                .concat()
         };
         let video: Vec<u8> = (0..6).flat_map(|n| [vec![1, 2], picture(n)].concat()).collect();
         assert_eq!(video_frames(&video, 3).unwrap(), [picture(0), picture(2), picture(4)]);
@@ -381,11 +404,8 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("surety-terminal-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let path = folder.join("till.json");
-        let state = TerminalState {
-            terminal_id: TerminalId::from_bits(1),
-            key_id: KeyId::from_bits(2),
-            counter: 41,
-        };
+        let state =
+            TerminalState { terminal_id: TerminalId::from_bits(1), key_id: KeyId::from_bits(2), counter: 41 };
         state.write(&path).unwrap();
         let mut till = Till::open(&Client::new("http://127.0.0.1:9"), &DeviceKey::generate(), &path).unwrap();
         let report = till.report().unwrap();

@@ -14,8 +14,8 @@ use types::{
     TransferId,
 };
 
-use crate::play::Settings;
 use crate::camera::retaken;
+use crate::play::Settings;
 use crate::server::{self, Server, Sms, Start};
 use crate::{CallError, Client, Device, DeviceKey, Phones, people};
 

@@ -6,6 +6,7 @@
 mod bad_input;
 mod loading;
 mod pictures;
+mod prints;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;

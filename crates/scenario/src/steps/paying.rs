@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::{people, tell};
 use crate::CallError;
-use crate::terminal::plain_report;
 use crate::pattern::{Args, say};
+use crate::terminal::plain_report;
 use crate::world::{Attempt, World};
 
 /// No attempt asks more often, whatever is answered.
@@ -146,7 +146,7 @@ pub(super) fn answers_truly(world: &mut World<'_>, args: &Args<'_>) -> Result<Ve
     }
 }
 
-fn own_answer(world: &World<'_>, name: &str, ask: Check) -> Result<Option<String>> {
+pub(super) fn own_answer(world: &World<'_>, name: &str, ask: Check) -> Result<Option<String>> {
     let person = world.person(name)?;
     Ok(match ask {
         Check::LastFour => Some(person.phone.last_four().reveal()),

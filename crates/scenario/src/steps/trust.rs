@@ -3,17 +3,17 @@
 
 use anyhow::{Context as _, Result, bail};
 use api::{
-    AlertList, Capture, CaptureMode, NewOrder, NewSession, NewSessionReply, OrderView, SessionView, Stage,
-    TerminalState, TerminalView,
+    AlertList, Capture, CaptureMode, Check, NewOrder, NewSession, NewSessionReply, OrderView, SessionView,
+    Stage, TerminalState, TerminalView,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use types::{GeoPoint, TerminalId};
 
-use super::tell;
+use super::{paying, tell};
 use crate::camera::{promised, retaken};
 use crate::pattern::{Args, say};
-use crate::terminal::plain_report;
+use crate::terminal::{Ended, TerminalState as State, Till, plain_report, skip_counters};
 use crate::world::{Attempt, World};
 use crate::{CallError, RawCall, Reply};
 
@@ -141,6 +141,36 @@ pub(super) fn honest(world: &mut World<'_>, args: &Args<'_>) -> Result<Vec<Strin
     let mut capture = taken(world, args.text(0))?;
     capture.frames = capture.frames.iter().map(|frame| retaken(frame)).collect();
     send(world, "the terminal", capture)
+}
+
+/// `payer`, amount, shop. What `surety terminal pay` does.
+pub(super) fn reference_terminal(world: &mut World<'_>, args: &Args<'_>) -> Result<Vec<String>> {
+    let (name, amount, shop) = (args.text(0), args.yuan(1)?, args.text(2));
+    let (number, terminal_id) = (world.next_trade_no(), world.shop(shop)?.terminal_id);
+    let order = NewOrder {
+        out_trade_no: number,
+        terminal_id,
+        amount,
+        description: "over the counter".to_owned(),
+        capture: CaptureMode::Automatic,
+    };
+    let order: OrderView = world.merchant(shop)?.post("/v1/orders", &order)?;
+    let frames = world.pictures(&world.person(name)?.face, &world.looks)?;
+    let frames: Vec<Vec<u8>> = frames.iter().map(|frame| STANDARD.decode(frame)).collect::<Result<_, _>>()?;
+    let key = world.shop(shop)?.terminal_key.clone();
+    let path = world.data().with_file_name(format!("{terminal_id}.json"));
+    let key_id = key.id.context("the terminal has joined")?;
+    State { terminal_id, key_id, counter: plain_report().counter }.write(&path)?;
+    let mut till = Till::open(world.anybody()?, &key, &path)?;
+    till.camera = Some("reference camera".to_owned());
+    let mut ask = |check: Check, _repeated: bool| paying::own_answer(world, name, check).ok().flatten();
+    let ended = till.pay(order.order_id, &frames, &mut ask)?;
+    skip_counters(till.counter());
+    match ended {
+        Ended::Paid { payment_id, payer_name } => Ok(tell(format!("{payer_name} pays: {payment_id}"))),
+        Ended::Refused { code, detail } => bail!("{code}: {detail}"),
+        Ended::Reversed => bail!("the order was taken back"),
+    }
 }
 
 fn terminal_view(world: &World<'_>, shop: &str) -> Result<TerminalView> {

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use scenario::{Address, Credential, Device, Event, Report, Settings, play};
+use scenario::{Address, Credential, Device, Event, Report, Settings, TerminalState, play};
 
 use super::{complain, say};
 
@@ -135,6 +135,12 @@ fn stay(report: Report, folder: &Path) -> Result<()> {
         let program = std::env::current_exe().context("finding the surety program")?;
         say(&format!("  eval curl $({} sign-request --key '{}' \\", program.display(), pem.display()))?;
         say(&format!("      --key-id {id} GET {url}/v1/terminals/{})", device.terminal_id))?;
+        say("And this is how it has an order paid by whoever stands there (docs/terminals.md):")?;
+        say(&format!("  {} terminal pay --server {url} --key '{}' \\", program.display(), pem.display()))?;
+        say(&format!(
+            "      --state '{}' --order ORDER --pictures PICTURE...",
+            pem.with_extension("json").display()
+        ))?;
     }
     say("Ctrl-C stops it.")?;
     server.leave_running()
@@ -145,9 +151,14 @@ fn line(who: &Address, folder: &Path) -> Result<String> {
     let shown = match &who.credential {
         Credential::Bearer(key) => key.clone(),
         Credential::Device(device) => {
-            let Device { terminal_id: _, key } = &**device;
+            let Device { terminal_id, key } = &**device;
             let pem = pem_file(folder, &who.name);
             write_secret(&pem, &key.private.to_pem())?;
+            if let Some(key_id) = key.id {
+                let counter = scenario::plain_report().counter;
+                TerminalState { terminal_id: *terminal_id, key_id, counter }
+                    .write(&pem.with_extension("json"))?;
+            }
             let id = key.id.map(|id| id.to_string()).unwrap_or_default();
             format!("{id} signs with {}", pem.display())
         }

@@ -154,7 +154,8 @@ impl Pay {
     }
 
     fn frames(&self) -> Result<Vec<Vec<u8>>> {
-        let read = |path: &PathBuf| std::fs::read(path).with_context(|| format!("reading {}", path.display()));
+        let read =
+            |path: &PathBuf| std::fs::read(path).with_context(|| format!("reading {}", path.display()));
         match &self.video {
             Some(video) => video_frames(&read(video)?, FRAMES_MAX)
                 .with_context(|| format!("taking frames out of {}", video.display())),

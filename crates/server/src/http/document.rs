@@ -1,8 +1,8 @@
 //! The OpenAPI document, completed with what holds for every operation, so that no handler repeats it.
 
 use types::{
-    AlertId, BreakGlassId, CaptureId, CeremonyId, ChallengeId, ConfirmationId, ConsentId, DeliveryId, DisputeId,
-    EnrolmentId, KeyId, MerchantId, MessageId, OrderId, PasskeyId, PayerId, PaymentId, RefundId,
+    AlertId, BreakGlassId, CaptureId, CeremonyId, ChallengeId, ConfirmationId, ConsentId, DeliveryId,
+    DisputeId, EnrolmentId, KeyId, MerchantId, MessageId, OrderId, PasskeyId, PayerId, PaymentId, RefundId,
     RelocationId, SessionId, SettlementId, TerminalId, TombstoneId, TransferId, UserId,
 };
 use utoipa::openapi::path::{Operation, PathItem};

@@ -28,7 +28,8 @@ impl Worker {
         loop {
             view = match view.state {
                 Stage::AwaitingCapture => {
-                    let frames = self.journal.till.frames.iter().map(|frame| scenario::retaken(frame)).collect();
+                    let frames =
+                        self.journal.till.frames.iter().map(|frame| scenario::retaken(frame)).collect();
                     let report = scenario::plain_report();
                     let capture = Capture { nonce: session.nonce.clone(), frames, report };
                     answer(keys.terminal.post(&format!("{path}/capture"), &capture))?.unwrap()

@@ -380,7 +380,8 @@ fn open(keys: &Keys, order: &OrderView) -> NewSessionReply {
 
 /// Somebody stands at the till, and answers until nothing is asked any more.
 fn stand(keys: &Keys, till: &Till, session: &NewSessionReply) -> Result<SessionView, String> {
-    let (frames, report) = (till.frames.iter().map(|frame| scenario::retaken(frame)).collect(), scenario::plain_report());
+    let (frames, report) =
+        (till.frames.iter().map(|frame| scenario::retaken(frame)).collect(), scenario::plain_report());
     let capture = Capture { nonce: session.nonce.clone(), frames, report };
     let path = format!("/v1/capture-sessions/{}/capture", session.session_id);
     let mut view: SessionView = outcome(keys.terminal.post(&path, &capture))?;

@@ -84,7 +84,8 @@ fn pictures_that_are_none_debit_nobody() {
     for (what, bad) in bad_pictures() {
         // The bad one first, last, and alone.
         for frames in [vec![bad.clone(), good.clone()], vec![good.clone(), bad.clone()], vec![bad.clone()]] {
-            let body = json!({ "nonce": session.nonce, "frames": frames, "report": scenario::plain_report() });
+            let body =
+                json!({ "nonce": session.nonce, "frames": frames, "report": scenario::plain_report() });
             let problem = send(&fixture.terminal, &capture, &body, what);
             println!("{what}: {} {}, {}", problem.status, problem.code, problem.detail);
         }
@@ -105,7 +106,10 @@ fn pictures_of_several_people_or_of_nobody_debit_nobody() {
     let session = &fixture.open.session;
     let path = format!("/v1/capture-sessions/{}/capture", session.session_id);
     let check = |frames: &[String], what: &str, code: &str| {
-        let body = serde_json::to_vec(&json!({ "nonce": session.nonce, "frames": frames, "report": scenario::plain_report() })).unwrap();
+        let body = serde_json::to_vec(
+            &json!({ "nonce": session.nonce, "frames": frames, "report": scenario::plain_report() }),
+        )
+        .unwrap();
         let call =
             RawCall { method: "POST", path: &path, content_type: Some("application/json"), body: &body };
         let problem = refused(&fixture.terminal.send(call).unwrap(), what);

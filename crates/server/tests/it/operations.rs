@@ -336,6 +336,9 @@ fn shop(fixture: &Fixture) -> Vec<Operation> {
     const EITHER: &[Role] = &[Role::Merchant, Role::Terminal];
     let nonce = &fixture.open.session.nonce;
     let step_up = json!({ "nonce": nonce, "check": "pin", "answer": "000000" });
+    let mut full = capture(&fixture.open);
+    (full.report.point, full.report.accuracy_m) = (Some(home().point), Some(15.5));
+    full.report.camera = Some("HD Pro Webcam C920".to_owned());
     vec![
         Operation {
             optional: &["capture"],
@@ -348,7 +351,10 @@ fn shop(fixture: &Fixture) -> Vec<Operation> {
         get("/v1/orders/{}/code", EITHER),
         post("/v1/disputes/{}/statement", MERCHANT, json!({ "stance": "contest", "text": "it was her" })),
         post("/v1/capture-sessions", TERMINAL, json!({ "order_id": fixture.open.order_id })),
-        post("/v1/capture-sessions/{}/capture", TERMINAL, json!(capture(&fixture.open))),
+        Operation {
+            optional: &["report/point", "report/accuracy_m", "report/camera"],
+            ..post("/v1/capture-sessions/{}/capture", TERMINAL, json!(full))
+        },
         Operation { optional: &["answer"], ..post("/v1/capture-sessions/{}/step-up", TERMINAL, step_up) },
         get("/v1/capture-sessions/{}", TERMINAL),
     ]

@@ -1,9 +1,9 @@
 //! Orders, and attempts to pay them with a face.
 
 use axum::extract::State;
-use axum::{Extension, Json};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Json};
 use types::{OrderId, SessionId};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
