@@ -195,7 +195,7 @@ mod tests {
         for wrong in
             [&[][..], &[0xff, 0xd8], &[0xff, 0xd8, 0xff, 0xdb, 0xff, 0xff], &[0xff, 0xd8, 0xff, 0xdb, 0, 0]]
         {
-            encoder_print(wrong);
+            assert_eq!(encoder_print(wrong), encoder_print(wrong));
         }
     }
 }
