@@ -141,7 +141,7 @@ impl Engine {
                 tx.ahead(|tx| tx.payer(payer));
             }
             let (terminal, order, mut session) = Self::waiting_for_capture(tx, ctx, caller, (id, nonce))?;
-            self.note_prints(tx, ctx, (&session, recognition.best()), &measured)?;
+            Self::note_prints(tx, ctx, (&session, recognition.best()), &measured)?;
             let wrapped = self.keys.wrap(tx, KeyOf::Capture(capture), &key, ctx.random)?;
             let attempt = Attempt {
                 session: &mut session,

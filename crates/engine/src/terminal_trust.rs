@@ -113,7 +113,7 @@ impl Engine {
         let known = tx.terminal_watch(caller.key)?.map(|row| row.known).unwrap_or_default();
         let reported = Reported {
             report: sent.report,
-            fingerprint: fingerprint(session.id, sent.report, &digests)?,
+            fingerprint: fingerprint(session.id, sent.report, &digests),
             installed: terminal.place.point,
             now: ctx.now,
         };
@@ -206,7 +206,6 @@ impl Engine {
     /// Keeps how an attempt's frames look, and notes what that hints at, in the transaction that decides. Nothing for a
     /// capture without a report, which no terminal sends.
     pub(crate) fn note_prints(
-        &self,
         tx: &Tx<'_>,
         ctx: &Context<'_>,
         (session, payer): (&SessionRow, Option<PayerId>),
@@ -274,9 +273,9 @@ fn check(report: &TerminalReport) -> Result<(), Rejected> {
 }
 
 /// Of the request: the same again, whatever its signature, is the same request.
-fn fingerprint(session: SessionId, report: &TerminalReport, frames: &[Digest]) -> Result<Digest, Error> {
+fn fingerprint(session: SessionId, report: &TerminalReport, frames: &[Digest]) -> Digest {
     let all = json!({ "session": session, "report": report, "frames": frames });
-    Ok(evidence::digest(all.to_string().as_bytes()))
+    evidence::digest(all.to_string().as_bytes())
 }
 
 fn refusal(
