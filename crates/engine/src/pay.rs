@@ -135,8 +135,9 @@ impl Engine {
             tx.ahead(|tx| tx.session(id));
             tx.ahead(|tx| tx.order_of_session(id));
             tx.ahead(|tx| tx.terminal(caller.terminal));
-            tx.ahead(Tx::generations);
+            // Read before it is written: asked for in the place where it is read first.
             tx.ahead(|tx| tx.capture_report(id));
+            tx.ahead(Tx::generations);
             if let Some(payer) = recognition.best() {
                 tx.ahead(|tx| tx.payer(payer));
             }

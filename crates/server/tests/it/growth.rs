@@ -251,7 +251,13 @@ impl Town {
         let [memory, vectors] = [MEMORY, VECTORS].map(|server| self.stand(server, who, digits, LARGE));
         assert_eq!(memory.recognition, vectors.recognition, "{who} {digits}");
         assert_eq!(memory.verdict, vectors.verdict, "{who} {digits}");
-        assert_eq!(memory.case, vectors.case, "{who} {digits}");
+        // The second till sees the same pictures again, and says so.
+        let but_hints = |case: &Value| {
+            let mut case = case.clone();
+            case.as_object_mut().unwrap().remove("hints");
+            case
+        };
+        assert_eq!(but_hints(&memory.case), but_hints(&vectors.case), "{who} {digits}");
         // What chose the search was no proof, and counted as none.
         let passed = json!([{ "check": "last_four", "as_filter": true }]);
         assert_eq!(vectors.case["passed"], passed);
