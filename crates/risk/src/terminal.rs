@@ -424,9 +424,11 @@ fn judge_counter(judgement: &mut TerminalJudgement, reported: &Reported<'_>) -> 
         return true;
     }
     if counter <= highest {
-        let remembered = judgement.known.recent.iter().map(|(used, _)| *used).min().unwrap_or(highest);
+        // While not so many were used, all of them are remembered.
+        let forgotten = judgement.known.recent.len() >= REMEMBERED;
+        let lowest = judgement.known.recent.iter().map(|(used, _)| *used).min().unwrap_or(highest);
         let earlier = judgement.known.taken_at.is_some_and(|last| taken_at < last);
-        if used.is_some() || !earlier || counter < remembered {
+        if used.is_some() || !earlier || (forgotten && counter < lowest) {
             judgement.findings.push(TerminalFinding::TwoCounters { counter, highest });
             suspend(judgement, AlertKind::TerminalCloned);
             return false;

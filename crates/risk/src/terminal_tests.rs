@@ -63,6 +63,26 @@ fn a_copy_is_found_and_an_honest_device_is_not() {
     }
 }
 
+/// Of the first two captures of a device the second may come first, too; once many were forgotten, none from before them.
+#[test]
+fn the_first_captures_may_overtake_each_other() {
+    let mut device = Device::default();
+    assert_eq!(device.reports(11, None, 60).refusal, None);
+    let earlier = |counter, taken| TerminalReport {
+        counter,
+        taken_at: at(taken),
+        point: None,
+        accuracy_m: None,
+        camera: None,
+    };
+    let late = device.clone().sends(&earlier(10, 59), 200, 61);
+    assert_eq!((late.refusal, late.findings), (None, vec![TerminalFinding::Overtaken]));
+    for later in 1..=40_u64 {
+        assert_eq!(device.reports(11 + 10 * later, None, 60 + i64::try_from(later).unwrap()).refusal, None);
+    }
+    assert_eq!(device.sends(&earlier(10, 59), 200, 101).refusal, Some(TerminalRefusal::Cloned));
+}
+
 #[test]
 fn the_clock_is_bounded_both_ways() {
     for (off, right) in [(0, true), (120, true), (-120, true), (121, false), (-121, false), (86_400, false)] {

@@ -8,7 +8,7 @@ use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -38,21 +38,27 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::now()
 }
 
-static COUNTER: AtomicU64 = AtomicU64::new(0);
+/// The next counter, and when the one before it was used. Both together: of two threads that take pictures at once, the
+/// one with the lower counter must be the earlier, or the till looks as if there were two of it.
+static NEXT: Mutex<(u64, Option<Timestamp>)> = Mutex::new((0, None));
 
 /// Counters up to this one were used elsewhere.
 pub(crate) fn skip_counters(used: u64) {
-    COUNTER.fetch_max(used + 1, Ordering::SeqCst);
+    let mut next = NEXT.lock().unwrap_or_else(PoisonError::into_inner);
+    next.0 = next.0.max(used + 1);
 }
 
 /// What a terminal says with a capture that has a counter of this process's own and nothing to say of its place. Counters
 /// begin at the clock, so that they go on when a story or a test starts a second process with the same key.
 #[must_use]
 pub fn plain_report() -> TerminalReport {
-    let taken_at = now();
+    let mut next = NEXT.lock().unwrap_or_else(PoisonError::into_inner);
+    let (waiting, before) = *next;
+    let soonest = before.map_or(Timestamp::UNIX_EPOCH, |before| before + Duration::from_micros(1));
+    let taken_at = now().max(soonest);
     let begin = u64::try_from(taken_at.as_microsecond()).unwrap_or(1);
-    let _begun = COUNTER.compare_exchange(0, begin, Ordering::SeqCst, Ordering::SeqCst);
-    let counter = COUNTER.fetch_add(1, Ordering::SeqCst);
+    let counter = if waiting == 0 { begin } else { waiting };
+    *next = (counter + 1, Some(taken_at));
     TerminalReport { counter, taken_at, point: None, accuracy_m: None, camera: None }
 }
 
