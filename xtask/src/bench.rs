@@ -27,6 +27,19 @@ pub(crate) fn pay(root: &Path, mirror: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
+/// `surety bench face` beside the same pipeline in Python.
+pub(crate) fn face(root: &Path, mirror: Option<&Path>) -> Result<()> {
+    prerequisites::check()?;
+    models::run(root, mirror)?;
+    let python = python(root, "bench-python", &PYTHON_PACKAGES)?;
+    let surety = server::build(root)?;
+    let mut command = Command::new(surety);
+    command.current_dir(root).args(["bench", "face", "--python"]).arg(python);
+    let status = command.status().context("starting the measurement")?;
+    ensure!(status.success(), "the measurement ended with {status}");
+    Ok(())
+}
+
 /// `surety bench ledger` beside pgbench on a private PostgreSQL.
 pub(crate) fn ledger(root: &Path, mirror: Option<&Path>) -> Result<()> {
     prerequisites::check()?;

@@ -9,8 +9,11 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 
 /// What is written, and the subcommand of `surety` that prints it.
-const GENERATED: [(&str, &str); 2] =
-    [("docs/openapi.json", "openapi"), ("docs/processing-register.md", "register")];
+const GENERATED: [(&str, &str); 3] = [
+    ("docs/openapi.json", "openapi"),
+    ("docs/processing-register.md", "register"),
+    ("docs/features.md", "features"),
+];
 
 pub(crate) fn run(root: &Path) -> Result<()> {
     for (path, subcommand) in GENERATED {

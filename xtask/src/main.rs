@@ -128,7 +128,7 @@ enum Task {
     },
     /// Check the house rules: who may use whom, file sizes, names, dependencies
     Tidy,
-    /// Write what is generated from code: `docs/openapi.json` and `docs/processing-register.md`
+    /// Write what is generated from code: `docs/openapi.json`, `docs/processing-register.md` and `docs/features.md`
     Codegen,
 }
 
@@ -136,6 +136,8 @@ enum Task {
 enum Measurement {
     /// From a capture received to its decision, split by stage
     Pay,
+    /// Frames to evidence, by stage, beside two Python pipelines.
+    Face,
     /// Payments and transfers a second on SQLite and PostgreSQL, beside pgbench
     Ledger,
     /// Search times, beside FAISS and usearch
@@ -181,6 +183,7 @@ fn run(task: &Task) -> Result<()> {
             checks::ci(&root, mirror.folder(), advisories)
         }
         Task::Bench { what: Measurement::Pay, mirror } => bench::pay(&root, mirror.folder()),
+        Task::Bench { what: Measurement::Face, mirror } => bench::face(&root, mirror.folder()),
         Task::Bench { what: Measurement::Ledger, mirror } => bench::ledger(&root, mirror.folder()),
         Task::Bench { what: Measurement::Gallery, mirror: _ } => bench::gallery(&root),
         Task::Fuzz { target, seconds } => fuzz::run(&root, target.as_deref(), *seconds),

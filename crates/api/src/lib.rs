@@ -5,6 +5,7 @@
 #![warn(missing_docs)]
 
 mod accounts;
+mod challenge;
 mod disputes;
 mod erasure;
 mod gallery;
@@ -27,6 +28,7 @@ pub use accounts::{
     FinishRecovery, IdentityView, LoggedOut, NewIdentity, NewPayer, NewPayerReply, NewPhoneCode, NewWard,
     PayerLogin, PhoneCodeReply, RecoverAccount, RecoverPin, RecoveryReply, WardList, WardView,
 };
+pub use challenge::{Challenge, ChallengeAction, ChallengeFrame, ChallengeFrames, ChallengeStep};
 pub use disputes::{
     AccessFilter, AccessView, AssessmentItem, AssessmentView, AuditedAccess, CompensationView, DisputeList,
     DisputeStaffView, DisputeSummary, DisputeView, EvidenceView, FindingRequest, NotMe, PictureAsked,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use types::{Amount, DisputeId, OrderId, PaymentId, Place, Probability, SessionId, TerminalId, Timestamp};
 use utoipa::ToSchema;
 
+use crate::challenge::{Challenge, ChallengeFrames};
 use crate::money::PaymentState;
 use crate::schema::{AmountSchema, PlaceSchema};
 use crate::terminal_trust::TerminalReport;
@@ -104,6 +105,9 @@ pub struct NewSessionReply {
     pub frames_min: u32,
     /// The most frames a capture holds.
     pub frames_max: u32,
+    /// Movements that the terminal may ask of the payer; none where the operator's rules know none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub challenge: Option<Challenge>,
 }
 
 /// What the terminal's camera took.
@@ -115,6 +119,11 @@ pub struct Capture {
     /// 1 to 3 JPEG or PNG frames, base64.
     #[schema(min_items = 1, max_items = 3)]
     pub frames: Vec<String>,
+    /// The frames of each movement of the challenge, in its order; left out where it was not run. They come beside
+    /// `frames`, which show the payer looking at the camera before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_items = 1, max_items = 4)]
+    pub challenge: Option<Vec<ChallengeFrames>>,
     /// What the terminal says of itself.
     pub report: TerminalReport,
 }

@@ -30,6 +30,8 @@ payment-stopped = We stopped a payment of { $amount } at { $shop }, { $city }. Y
         [check_failed] Somebody there looked like you, and what was typed did not match your account.
         [not_enabled] Somebody there looked like you, and your face payment is switched off.
         [not_live] What the camera saw did not look like a living face.
+        [challenge_failed] The movements that were asked for were not seen, or somebody else made them.
+        [frames_seen_before] Pictures came that had been sent before.
         [over_day_limit] Your limit of the day is reached.
         [minor_limit] It was more than a minor may spend.
         [guardian_needed] A guardian must agree first.

@@ -30,6 +30,8 @@ payment-stopped = 我们拦下了{ $city }「{ $shop }」的一笔 { $amount } �
         [check_failed] 现场有人长得像您，但输入的信息与您的账户不符。
         [not_enabled] 现场有人长得像您，而您的刷脸支付处于关闭状态。
         [not_live] 摄像头看到的不像是真人。
+        [challenge_failed] 没有看到所要求的动作，或者做动作的是另一个人。
+        [frames_seen_before] 收到的照片以前已经发送过。
         [over_day_limit] 您今天的支付额度已用完。
         [minor_limit] 超过了未成年人支付的限额。
         [guardian_needed] 需要监护人先同意。

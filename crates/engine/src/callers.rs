@@ -13,7 +13,6 @@ use crate::engine::{Context, Engine};
 use crate::rejected::{Error, Rejected};
 use crate::terminals::working;
 
-/// How exactly it is kept when a credential was last shown: writing it with every request would cost more than it says.
 const SEEN_TO: SignedDuration = SignedDuration::from_hours(1);
 
 /// Longer than a signature can be too early and then too old: five minutes each.
@@ -268,7 +267,7 @@ impl Engine {
     /// # Errors
     /// An operating fault.
     pub fn forget_nonces(&self, now: Timestamp) -> Result<usize, Error> {
-        self.store.write(|tx| tx.forget_nonces(now).map_err(Error::from))
+        self.store.write(|tx| Ok(tx.forget_nonces(now)?))
     }
 
     fn note_seen(&self, now: Timestamp, key: &CredentialRow) -> Result<(), Error> {

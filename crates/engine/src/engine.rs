@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use evidence::{DataKey, WrappedKey};
 use face::FaceModels;
+use face::fusion::LivenessModel;
 use gallery::{Entry, Gallery, Status};
 use identity::{Calibration, PlaceModel};
 use jiff::tz::TimeZone;
@@ -35,6 +36,9 @@ use crate::texts::{Bell, Route};
 pub const FRAMES_ENROL: RangeInclusive<usize> = 2..=5;
 /// How many frames a capture takes; the calibration goes no further.
 pub const FRAMES_PAY: RangeInclusive<usize> = 1..=3;
+
+/// How many pictures a capture has at most, those of a challenge included.
+pub(crate) const PICTURES_MAX: usize = 3 + risk::MOVES_MAX as usize * risk::MOVE_FRAMES_MAX as usize;
 
 /// What a use case gets from outside: the clock and the randomness, so that a replay gives the same answer.
 pub struct Context<'a> {
@@ -95,6 +99,8 @@ pub struct Engine {
     uncut_log: AtomicBool,
     /// Where browsers see this installation; none: passkeys are off.
     pub(crate) relying_party: Option<RelyingParty>,
+    /// Judges how alive a capture looks; none: the frame that looks least alive does.
+    pub(crate) liveness: Option<LivenessModel>,
     /// Set when an assertion about money failed: no more payments until an operator looked.
     broken: AtomicBool,
 }
@@ -158,6 +164,7 @@ impl Engine {
             texts: parts.texts,
             bell: Bell::default(),
             relying_party: None,
+            liveness: None,
             store: parts.store,
             objects: parts.objects,
             keys: parts.keys,

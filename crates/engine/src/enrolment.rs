@@ -289,15 +289,12 @@ impl Engine {
 }
 
 fn analyse_frames(models: &FaceModels, frames: &[Zeroizing<Vec<u8>>]) -> Result<Vec<FaceEvidence>, Error> {
-    let analysed: Vec<_> = std::thread::scope(|scope| {
-        let running: Vec<_> = frames.iter().map(|frame| scope.spawn(|| models.analyse(frame))).collect();
-        running.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
-    });
+    let pictures: Vec<&[u8]> = frames.iter().map(|frame| frame.as_slice()).collect();
     let mut seen = Vec::with_capacity(frames.len());
-    for (index, result) in analysed.into_iter().enumerate() {
-        let result = result.map_err(|_panic| anyhow!("the analysis of frame {index} panicked"))?;
+    for (index, result) in models.analyse_all(&pictures).into_iter().enumerate() {
         seen.push(result.map_err(|error| Error::frame(index, error))?);
     }
+    face::link_frames(&mut seen);
     Ok(seen)
 }
 

@@ -15,7 +15,7 @@ use types::{CaptureId, DisputeId, EnrolmentId, PayerId, SignedDuration, Tombston
 
 use crate::callers::OwnDevice;
 use crate::debit::mask;
-use crate::engine::{Context, Engine, FRAMES_PAY, Message, record, tell};
+use crate::engine::{Context, Engine, Message, PICTURES_MAX, record, tell};
 use crate::payers::Profile;
 use crate::pins::verify_pin;
 use crate::rejected::{Error, Rejected};
@@ -116,7 +116,7 @@ impl Engine {
         }
         self.discard_pictures(&enrolments_in(tombstone)?);
         for capture in captures_in(tombstone)? {
-            if let Err(error) = self.objects.discard(capture, *FRAMES_PAY.end()) {
+            if let Err(error) = self.objects.discard(capture, PICTURES_MAX) {
                 tracing::error!(
                     error = format!("{error:#}"),
                     "the files of an erased capture are still there"

@@ -99,8 +99,7 @@ impl Engine {
                     return Err(anyhow!("{} was debited without an approval", session.id).into());
                 }
             };
-            let frames =
-                tx.capture(session.id)?.map_or(0, |capture| capture.frames.as_array().map_or(0, Vec::len));
+            let frames = tx.capture(session.id)?.map_or(0, |capture| capture.probe_frames());
             let device = tx.nearest_trace(filing.payer, at)?.map(|TraceRow { at, point }| (at, point));
             let paid = tx.last_payment_place(filing.payer, filing.payment, at)?;
             let since = at - HABIT;

@@ -83,7 +83,7 @@ impl Engine {
             return Ok(None);
         }
         let Some(probe) = self.probe(session)?.map(|kept| kept.template) else { return Ok(None) };
-        let frames = capture.frames.as_array().map_or(0, Vec::len);
+        let frames = capture.probe_frames();
         let frames = u32::try_from(frames).map_err(anyhow::Error::new)?;
         let nearest = self.nearest(&probe)?;
         Ok((nearest == Some(payer) && frames > 0).then_some(Lesson {

@@ -18,6 +18,7 @@ mod bills;
 mod break_glass;
 mod callers;
 mod cases;
+mod challenge;
 mod codes;
 mod cohorts;
 mod consents;
@@ -39,8 +40,10 @@ mod identities;
 mod installation;
 mod invitations;
 mod keys;
+mod known;
 mod learning;
 mod life;
+mod liveness;
 mod logins;
 mod look_alikes;
 mod merchant_keys;
@@ -87,6 +90,7 @@ pub use bills::BillView;
 pub use break_glass::NewBreakGlass;
 pub use callers::{Caller, MerchantCaller, OwnDevice, Person, SigningKey, StaffCaller, TerminalCaller};
 pub use cases::CaseView;
+pub use challenge::{Moved, Taken};
 pub use codes::{PhoneProof, SentCode};
 pub use consents::{ConsentText, consent_version};
 pub use devices::{DeviceView, NewDevice, OpenedLogin, PayerLogin};
@@ -131,7 +135,10 @@ pub use recovery::Recovered;
 pub use refunds::{MerchantPayment, NewRefund};
 pub use registration::NewPayer;
 pub use rejected::{Error, Kind, Rejected};
-pub use risk::{AlertKind, Check, CohortArea, Operator, Policy, Rate, Rates, Refusal, TerminalReport};
+pub use risk::{
+    Action, AlertKind, Challenge, Check, CohortArea, MOVE_FRAMES_MAX, MOVE_FRAMES_MIN, Operator, Policy,
+    Rate, Rates, Refusal, Step, TerminalReport,
+};
 pub use rotation::{Place, Progress, Rotated, Until, rotate_master_key};
 pub use searching::GalleryPlace;
 pub use seed::{Seeded, SyntheticFace};

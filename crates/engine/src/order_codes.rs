@@ -189,6 +189,7 @@ impl Engine {
             repeat_meant: said.again,
             hints: Vec::new(),
             holder: known.holder,
+            challenge: None,
         };
         let verdict = risk::decide(&self.policy, &case);
         let (seq, recognition) = (known.decisions, &recognition);
@@ -273,6 +274,7 @@ fn new_attempt(ctx: &mut Context<'_>, order: &OrderRow) -> SessionRow {
         digits_attempts: 0,
         opened_at: ctx.now,
         expires_at: order.expires_at,
+        challenge: None,
     }
 }
 
@@ -285,6 +287,7 @@ fn told(refusal: Refusal) -> Result<Rejected, Error> {
         Refusal::NotRecognised
         | Refusal::NotEnabled
         | Refusal::NotLive
+        | Refusal::ChallengeFailed
         | Refusal::GuardianNeeded
         | Refusal::StillUnsure
         | Refusal::CheckFailed => {

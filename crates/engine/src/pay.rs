@@ -5,21 +5,17 @@ use std::time::Instant;
 use anyhow::{Context as _, anyhow};
 use evidence::DataKey;
 use face::FaceEvidence;
-use risk::{Case, Check, Passed, Refusal, Verdict};
+use risk::{Case, Check, Passed, Refusal, Shown, Verdict};
 use serde_json::json;
-use store::{
-    CaptureContent, CaptureRow, ConfirmationRow, FaceState, OrderRow, PayerRow, SessionRow, TerminalRow, Tx,
-};
-use types::{
-    CaptureId, ConfirmationId, LastFour, PayerId, PhoneNumber, Probability, SessionId, SignedDuration,
-    Template,
-};
+use store::{CaptureContent, CaptureRow, ConfirmationRow, FaceState, OrderRow, SessionRow, TerminalRow, Tx};
+use types::{CaptureId, ConfirmationId, LastFour, PayerId, PhoneNumber, Probability, SessionId, Template};
 use zeroize::Zeroizing;
 
 use crate::callers::TerminalCaller;
+use crate::challenge::{Moved, Taken, challenge_open};
 use crate::debit::Debit;
 use crate::decided::Decided;
-use crate::engine::{Context, Engine, FRAMES_PAY, Message, Timings, record, tell};
+use crate::engine::{Context, Engine, Message, Timings, record, tell};
 use crate::enrolment::same_face;
 use crate::keys::KeyOf;
 use crate::orders::payable;
@@ -32,8 +28,6 @@ use crate::sessions::{
     state_of,
 };
 use crate::terminals::working;
-
-const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// An answer to what was asked.
 pub struct StepUp {
@@ -50,10 +44,12 @@ pub struct StepUp {
 /// What the machines measured about the frames of a capture, in order.
 #[derive(Clone, Copy)]
 pub struct Measured<'a> {
-    /// The pictures to keep; none where there are none.
+    /// The pictures to keep, those of movements last; none where there are none.
     pub pictures: &'a [Zeroizing<Vec<u8>>],
-    /// What was measured about each frame.
+    /// What was measured about each frame of the payer looking at the camera.
     pub faces: &'a [FaceEvidence],
+    /// And about the frames of each movement; empty where the challenge was not run.
+    pub moves: &'a [Vec<Moved>],
 }
 
 /// An attempt in the transaction that decides it.
@@ -63,6 +59,7 @@ struct Attempt<'a> {
     terminal: &'a TerminalRow,
     recognition: &'a Recognition,
     liveness: Option<f64>,
+    challenge: Option<Shown>,
     passed: Vec<Passed>,
 }
 
@@ -70,6 +67,7 @@ struct Attempt<'a> {
 struct Judged {
     recognition: Recognition,
     liveness: Option<f64>,
+    challenge: Option<Shown>,
     right: bool,
 }
 
@@ -85,15 +83,19 @@ impl Engine {
         ctx: &mut Context<'_>,
         caller: TerminalCaller,
         (id, nonce): (SessionId, &str),
-        frames: &[Zeroizing<Vec<u8>>],
+        taken: Taken<'_>,
     ) -> Result<(SessionView, Timings), Error> {
         self.refuse_when_broken()?;
-        if !FRAMES_PAY.contains(&frames.len()) {
-            return Err(Rejected::Field { field: "frames", what: "1 to 3 pictures" }.into());
+        let [straight, moving] = taken.split()?;
+        let (_, _, session) =
+            self.store.read(|tx| Self::waiting_for_capture(tx, ctx, caller, (id, nonce)))?;
+        if taken.moves.is_some() {
+            challenge_open(&session, ctx.now)?;
         }
-        self.store.read(|tx| Self::waiting_for_capture(tx, ctx, caller, (id, nonce)))?;
-        let faces = self.analyse_frames(frames)?;
-        self.capture_measured(ctx, caller, (id, nonce), Measured { pictures: frames, faces: &faces })
+        let faces = self.analyse_frames(straight)?;
+        let moves = self.analyse_moves(&taken, (straight.len(), moving))?;
+        let measured = Measured { pictures: taken.pictures, faces: &faces, moves: &moves };
+        self.capture_measured(ctx, caller, (id, nonce), measured)
     }
 
     /// The deterministic half of [`Engine::capture`]: takes what the machines measured and decides. For whoever has
@@ -108,9 +110,9 @@ impl Engine {
         (id, nonce): (SessionId, &str),
         measured: Measured<'_>,
     ) -> Result<(SessionView, Timings), Error> {
-        let Measured { pictures, faces } = measured;
-        let mut timings =
-            Timings { frames: faces.iter().map(|face| face.timings).collect(), ..Timings::default() };
+        let Measured { pictures, faces, moves } = measured;
+        let all = faces.iter().chain(moves.iter().flatten().map(|moved| &moved.face));
+        let mut timings = Timings { frames: all.map(|face| face.timings).collect(), ..Timings::default() };
         let templates: Vec<Template> = faces.iter().map(|face| face.template.clone()).collect();
         if !same_face(&templates) {
             return Err(Rejected::FramesUnlike.into());
@@ -128,6 +130,7 @@ impl Engine {
         self.keep_frames(ctx, (capture, &key), pictures)?;
         let probe_sealed = self.seal_probe(&key, id, &probe, ctx.random);
         let row = self.capture_row(ctx, (capture, id), &measured);
+        let judged = self.judge_liveness(faces);
         timings.seal = start.elapsed();
 
         let start = Instant::now();
@@ -144,12 +147,15 @@ impl Engine {
             let (terminal, order, mut session) = Self::waiting_for_capture(tx, ctx, caller, (id, nonce))?;
             Self::note_prints(tx, ctx, (&session, recognition.best()), &measured)?;
             let wrapped = self.keys.wrap(tx, KeyOf::Capture(capture), &key, ctx.random)?;
+            self.record_liveness(tx, ctx, id, &judged)?;
+            let challenge = self.challenge_shown(tx, ctx, &session, (&measured, &template))?;
             let attempt = Attempt {
                 session: &mut session,
                 order: &order,
                 terminal: &terminal,
                 recognition: &recognition,
-                liveness: least_liveness(faces),
+                liveness: judged.score,
+                challenge,
                 passed: Vec::new(),
             };
             let payer = self.decide(tx, ctx, attempt)?;
@@ -174,12 +180,15 @@ impl Engine {
     ) -> CaptureRow {
         let digests = measured.pictures.iter().map(|bytes| Some(evidence::digest(bytes)));
         let digests = digests.chain(std::iter::repeat(None));
-        let frames: Vec<_> = measured
-            .faces
-            .iter()
-            .zip(digests)
-            .map(|(face, digest)| json!({ "sha256": digest, "face": face.frame }))
-            .collect();
+        let mut digests = digests;
+        let mut digest = || digests.next().flatten();
+        let straight = measured.faces.iter().map(|face| json!({ "sha256": digest(), "face": face.frame }));
+        let mut frames: Vec<_> = straight.collect();
+        for (step, moved) in measured.moves.iter().enumerate() {
+            frames.extend(moved.iter().map(|moved| {
+                json!({ "sha256": digest(), "face": moved.face.frame, "step": step, "at_ms": moved.at_ms })
+            }));
+        }
         CaptureRow {
             id: capture,
             session,
@@ -250,10 +259,20 @@ impl Engine {
         step: StepUp,
     ) -> Result<SessionView, Error> {
         self.refuse_when_broken()?;
-        let Judged { recognition, liveness, mut right } = self.judge_answer(ctx, caller, &step)?;
+        let answered = self.take_answer(ctx, caller, &step);
+        self.noted(ctx, (caller, step.session), &[], answered)
+    }
+
+    fn take_answer(
+        &self,
+        ctx: &mut Context<'_>,
+        caller: TerminalCaller,
+        step: &StepUp,
+    ) -> Result<SessionView, Error> {
+        let Judged { recognition, liveness, challenge, mut right } = self.judge_answer(ctx, caller, step)?;
         self.store.write(|tx| {
             let mut session = own_session(tx, caller, step.session)?;
-            let (terminal, order, passed) = Self::asked(tx, ctx, &session, &step)?;
+            let (terminal, order, passed) = Self::asked(tx, ctx, &session, step)?;
             let mut passkey = false;
             if step.check == Check::OwnDevice {
                 let question = tx.confirmation_of(session.id)?;
@@ -270,7 +289,7 @@ impl Engine {
             }
             let event = json!({
                 "event": "step_up_answered", "check": step.check, "right": right,
-                "digits": self.digits_index(session.id, &step),
+                "digits": self.digits_index(session.id, step),
             });
             record(tx, ctx, &caller.terminal.to_string(), &session.id, event)?;
             if right {
@@ -282,6 +301,7 @@ impl Engine {
                     terminal: &terminal,
                     recognition: &recognition,
                     liveness,
+                    challenge: challenge.clone(),
                     passed,
                 };
                 let candidate = self.decide(tx, ctx, attempt)?;
@@ -303,7 +323,7 @@ impl Engine {
         caller: TerminalCaller,
         step: &StepUp,
     ) -> Result<Judged, Error> {
-        let (session, recognition, liveness, owner) = self.store.read(|tx| {
+        let (session, recognition, case, owner) = self.store.read(|tx| {
             let session = own_session(tx, caller, step.session)?;
             Self::asked(tx, ctx, &session, step)?;
             let last =
@@ -315,18 +335,19 @@ impl Engine {
             // A number that was changed meanwhile is not the one the payer was asked about.
             let phone =
                 owner.as_ref().map(|owner| self.phone_at(tx, owner, session.opened_at)).transpose()?;
-            Ok::<_, Error>((session, recognition, case.liveness, phone.flatten().zip(owner)))
+            Ok::<_, Error>((session, recognition, case, phone.flatten().zip(owner)))
         })?;
+        let (liveness, challenge) = (case.liveness, case.challenge);
         let typed = step.answer.as_ref().map_or("", |answer| answer.trim());
         if let Recognition::AwaitingDigits = recognition {
             let digits: LastFour =
                 typed.parse().or(Err(Rejected::Field { field: "answer", what: "exactly four digits" }))?;
             let recognition = self.recognise_by_digits(ctx, &session, digits)?;
-            return Ok(Judged { recognition, liveness, right: true });
+            return Ok(Judged { recognition, liveness, challenge, right: true });
         }
         // Nobody, or the account was closed since: nothing that is typed is right any more.
         let Some((own_phone, owner)) = owner else {
-            return Ok(Judged { recognition, liveness, right: false });
+            return Ok(Judged { recognition, liveness, challenge, right: false });
         };
         let right = match step.check {
             Check::LastFour => {
@@ -344,7 +365,7 @@ impl Engine {
             Check::Pin => verify_pin(&owner, typed)?,
             Check::OwnDevice => false,
         };
-        Ok(Judged { recognition, liveness, right })
+        Ok(Judged { recognition, liveness, challenge, right })
     }
 
     /// A keyed fingerprint of the last four digits that were typed, to compare with a number's of then or now; none where
@@ -404,7 +425,7 @@ impl Engine {
         ctx: &mut Context<'_>,
         attempt: Attempt<'_>,
     ) -> Result<Option<PayerId>, Error> {
-        let Attempt { session, order, terminal, recognition, liveness, passed } = attempt;
+        let Attempt { session, order, terminal, recognition, liveness, challenge, passed } = attempt;
         let best = recognition.best();
         // As the database has it now: face payment may have been switched since the search.
         let known = self.known(tx, ctx, (session, order), best)?;
@@ -419,6 +440,7 @@ impl Engine {
             repeated: known.repeated,
             holder: known.holder,
             repeat_meant: false,
+            challenge,
             hints: Self::hints(tx, session.id)?,
         };
         let verdict = risk::decide(&self.policy, &case);
@@ -458,52 +480,6 @@ impl Engine {
         Ok(enrolled)
     }
 
-    /// What the database has of the candidate now. The payer's row is locked first, so that two terminals cannot
-    /// both spend what is left of a limit.
-    pub(crate) fn known(
-        &self,
-        tx: &Tx<'_>,
-        ctx: &Context<'_>,
-        (session, order): (&SessionRow, &OrderRow),
-        candidate: Option<PayerId>,
-    ) -> Result<Known, Error> {
-        let Some(id) = candidate else {
-            let decisions = tx.decision_count(session.id)?;
-            return Ok(Known { decisions, ..Known::default() });
-        };
-        let payer = tx.payer(id)?;
-        self.ask_about(tx, ctx, (session, order), id);
-        let decisions = tx.decision_count(session.id)?;
-        let holder = payer.as_ref().map(|row| self.holder(tx, ctx.now, row)).transpose()?.unwrap_or_default();
-        let (spent_minor, spent_one_factor_minor) =
-            tx.spent_since(id, order.amount.currency, ctx.now - DAY)?;
-        let window = self.repeat_window();
-        let repeated = window.is_positive()
-            && tx.last_same_payment(id, order.merchant, order.amount, ctx.now - window)?.is_some();
-        Ok(Known { payer, decisions, spent_minor, spent_one_factor_minor, repeated, holder })
-    }
-
-    /// What is read next, the merchant by the debit included.
-    fn ask_about(
-        &self,
-        tx: &Tx<'_>,
-        ctx: &Context<'_>,
-        (session, order): (&SessionRow, &OrderRow),
-        payer: PayerId,
-    ) {
-        tx.ahead(|tx| tx.decision_count(session.id));
-        tx.ahead(|tx| tx.spent_since(payer, order.amount.currency, ctx.now - DAY));
-        let window = self.repeat_window();
-        if window.is_positive() {
-            tx.ahead(|tx| tx.last_same_payment(payer, order.merchant, order.amount, ctx.now - window));
-        }
-        tx.ahead(|tx| tx.merchant(order.merchant));
-    }
-
-    fn repeat_window(&self) -> SignedDuration {
-        SignedDuration::from_secs(i64::from(self.policy.limits.repeat_seconds))
-    }
-
     fn ask_own_device(
         tx: &Tx<'_>,
         ctx: &mut Context<'_>,
@@ -538,24 +514,13 @@ impl Engine {
     }
 }
 
-/// What the database has of a candidate.
-#[derive(Default)]
-pub(crate) struct Known {
-    pub(crate) payer: Option<PayerRow>,
-    /// How often this attempt was decided before.
-    pub(crate) decisions: u32,
-    pub(crate) spent_minor: i64,
-    pub(crate) spent_one_factor_minor: i64,
-    pub(crate) repeated: bool,
-    pub(crate) holder: risk::Holder,
-}
-
 /// Whoever comes into question is told of a stopped attempt, unless the face was so unlike that it is noise.
 fn tell_candidate(refusal: Refusal, p_wrong: Option<Probability>) -> bool {
     match refusal {
         Refusal::NotRecognised => p_wrong.is_some_and(|p| p.value() < 0.999),
         Refusal::NotEnabled
         | Refusal::NotLive
+        | Refusal::ChallengeFailed
         | Refusal::StillUnsure
         | Refusal::CheckFailed
         | Refusal::OverDayLimit
@@ -578,13 +543,6 @@ pub(crate) fn frame_label(capture: CaptureId, index: usize) -> String {
 pub(crate) fn set_state(tx: &Tx<'_>, session: &mut SessionRow, state: &SessionState) -> Result<(), Error> {
     session.state = state_json(state);
     tx.update_session(session).map_err(Error::from)
-}
-
-/// Of the frame that looks least alive: one frame of a photograph among live ones is enough to deceive. None where
-/// no liveness model is installed.
-fn least_liveness(seen: &[FaceEvidence]) -> Option<f64> {
-    let scores: Option<Vec<f64>> = seen.iter().map(|face| face.frame.liveness.map(|p| p.value())).collect();
-    scores?.into_iter().reduce(f64::min)
 }
 
 fn shop(tx: &Tx<'_>, terminal: &TerminalRow) -> Result<String, Error> {

@@ -53,7 +53,7 @@ impl Engine {
         };
         let key = (KeyOf::Capture(capture.id), key.as_ref());
         let bytes = self.keys.open_value(key, &probe_label(session), probe_sealed)?;
-        let frames = capture.frames.as_array().map_or(0, Vec::len);
+        let frames = capture.probe_frames();
         // Another model's template is of another length, and was kept alone or is of no use any more.
         let one = self.faces.dimension() * NUMBER_BYTES;
         let several = capture.model == self.faces.model_id() && bytes.len() == one * (1 + frames);

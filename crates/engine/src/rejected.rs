@@ -300,6 +300,9 @@ pub enum Rejected {
     /// The attempt is too old.
     #[error("this capture session has expired; open a new one")]
     SessionExpired,
+    /// The challenge's time is over.
+    #[error("the movements came too late; send the capture without them, or open a new session")]
+    ChallengeExpired,
     /// The frames came before.
     #[error("this capture session already has its capture; ask for its state, or open a new one")]
     CaptureAlreadySubmitted,

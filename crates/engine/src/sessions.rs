@@ -1,6 +1,6 @@
 //! Attempts to pay an order with a face: opening one, and how far it is.
 
-use risk::{Check, Passed, Recognition as Rule, Refusal};
+use risk::{Challenge, Check, Passed, Recognition as Rule, Refusal};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{SessionRow, Tx};
@@ -72,6 +72,10 @@ pub struct OpenedSession {
     pub nonce: Zeroizing<String>,
     /// When it ends.
     pub expires_at: Timestamp,
+    /// The movements its terminal may ask of the payer; none under a policy without them.
+    pub challenge: Option<Challenge>,
+    /// Without them the payer is asked for a strong factor.
+    pub challenge_needed: bool,
 }
 
 /// An attempt, as its terminal sees it.
@@ -103,6 +107,7 @@ impl Engine {
         let nonce = Zeroizing::new(hex::encode(bytes));
         let expires_at = ctx.now + SignedDuration::from_secs(i64::from(self.policy.times.session_seconds));
         let id = SessionId::generate(ctx.now, ctx.random);
+        let challenge = self.draw_challenge(ctx.random);
         let row = SessionRow {
             id,
             order,
@@ -112,8 +117,9 @@ impl Engine {
             digits_attempts: 0,
             opened_at: ctx.now,
             expires_at,
+            challenge: challenge.as_ref().map(|asked| json!(asked)),
         };
-        self.store.write(|tx| {
+        let amount = self.store.write(|tx| {
             tx.ahead(|tx| tx.terminal(caller.terminal));
             tx.ahead(|tx| tx.order(order));
             let terminal = tx.terminal(caller.terminal)?.ok_or(Rejected::terminal())?;
@@ -129,9 +135,10 @@ impl Engine {
                 &id,
                 json!({ "event": "session_opened", "order": order }),
             )?;
-            Ok::<_, Error>(())
+            Ok::<_, Error>(found.amount)
         })?;
-        Ok(OpenedSession { id, nonce, expires_at })
+        let challenge_needed = challenge.is_some() && self.challenge_needed(amount.minor);
+        Ok(OpenedSession { id, nonce, expires_at, challenge, challenge_needed })
     }
 
     /// How far an attempt is: what a terminal asks that lost an answer.

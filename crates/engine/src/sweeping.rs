@@ -4,7 +4,7 @@
 use store::{PartSource, Waiting};
 use types::{SignedDuration, Timestamp};
 
-use crate::engine::{Engine, FRAMES_PAY};
+use crate::engine::{Engine, PICTURES_MAX};
 use crate::rejected::Error;
 
 /// Younger ones may still get their record.
@@ -22,7 +22,7 @@ impl Engine {
         let mut swept = 0;
         for capture in self.objects.captures(now - OLDEST, now - YOUNGEST)? {
             if !self.store.read(|tx| tx.has_capture(capture).map_err(Error::from))? {
-                self.objects.discard(capture, *FRAMES_PAY.end())?;
+                self.objects.discard(capture, PICTURES_MAX)?;
                 swept += 1;
             }
         }
@@ -30,7 +30,7 @@ impl Engine {
         let mut left: Vec<_> = self.objects.frames()?.into_iter().map(|(capture, _)| capture).collect();
         left.dedup();
         for capture in left.into_iter().filter(|capture| erased.contains(capture)) {
-            self.objects.discard(capture, *FRAMES_PAY.end())?;
+            self.objects.discard(capture, PICTURES_MAX)?;
             swept += 1;
         }
         Ok(swept)

@@ -16,11 +16,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{CaptureReportRow, FramePrintRow, SessionRow, TerminalRow, TerminalState, TerminalWatchRow, Tx};
 use types::{Digest, PayerId, SessionId, SignedDuration, Timestamp};
-use zeroize::Zeroizing;
 
 use crate::alerts::raise;
 use crate::callers::TerminalCaller;
-use crate::engine::{Context, Engine, FRAMES_PAY, Timings, record};
+use crate::challenge::Taken;
+use crate::engine::{Context, Engine, Timings, record};
 use crate::pay::Measured;
 use crate::rejected::{Error, Rejected};
 use crate::sessions::SessionView;
@@ -47,7 +47,7 @@ pub struct SentCapture<'a> {
     /// What the terminal says.
     pub report: &'a TerminalReport,
     /// The pictures, as they came.
-    pub frames: &'a [Zeroizing<Vec<u8>>],
+    pub taken: Taken<'a>,
     /// From where the request came, if that is known.
     pub network: Option<IpAddr>,
 }
@@ -76,9 +76,18 @@ impl Engine {
         sent: &SentCapture<'_>,
     ) -> Result<(SessionView, Timings), Error> {
         self.refuse_when_broken()?;
-        if !FRAMES_PAY.contains(&sent.frames.len()) {
-            return Err(Rejected::Field { field: "frames", what: "1 to 3 pictures" }.into());
-        }
+        let decided = self.take_reported(ctx, caller, (id, nonce), sent);
+        self.noted(ctx, (caller, id), sent.taken.pictures, decided)
+    }
+
+    fn take_reported(
+        &self,
+        ctx: &mut Context<'_>,
+        caller: TerminalCaller,
+        (id, nonce): (SessionId, &str),
+        sent: &SentCapture<'_>,
+    ) -> Result<(SessionView, Timings), Error> {
+        sent.taken.split()?;
         check(sent.report)?;
         let refused = self.store.write(|tx| {
             let terminal = tx.terminal_locked(caller.terminal)?.ok_or(Rejected::terminal())?;
@@ -88,16 +97,7 @@ impl Engine {
         if let Some(refused) = refused {
             return Err(refused.into());
         }
-        let decided = self.capture(ctx, caller, (id, nonce), sent.frames);
-        if let Err(Error::Rejected(why)) = &decided
-            && why.is_about_frames()
-        {
-            let body = json!({ "event": "capture_refused", "code": why.code() });
-            self.store.write(|tx| {
-                Ok::<_, Error>(record(tx, ctx, &caller.terminal.to_string(), &id, body.clone())?)
-            })?;
-        }
-        decided
+        self.capture(ctx, caller, (id, nonce), sent.taken)
     }
 
     /// Judges a report and keeps it; returns why the capture is refused, if it is.
@@ -109,7 +109,7 @@ impl Engine {
         sent: &SentCapture<'_>,
     ) -> Result<Option<Rejected>, Error> {
         working(&terminal)?;
-        let digests: Vec<Digest> = sent.frames.iter().map(|frame| evidence::digest(frame)).collect();
+        let digests: Vec<Digest> = sent.taken.pictures.iter().map(|frame| evidence::digest(frame)).collect();
         let known = tx.terminal_watch(caller.key)?.map(|row| row.known).unwrap_or_default();
         let reported = Reported {
             report: sent.report,
@@ -187,7 +187,7 @@ impl Engine {
             }
         }
         let earlier = tx.prints_of_terminal(terminal.id, PRINTS_COMPARED)?;
-        let encoders: Vec<String> = sent.frames.iter().map(|frame| encoder_print(frame)).collect();
+        let encoders: Vec<String> = sent.taken.pictures.iter().map(|frame| encoder_print(frame)).collect();
         if let Some(habit) = earlier.first()
             && earlier.len() >= ENCODER_HABIT
             && earlier.iter().all(|print| print.encoder == habit.encoder)
@@ -224,7 +224,9 @@ impl Engine {
         findings.hints.extend(looks_hints(&now, &before));
         row.findings = serde_json::to_value(&findings).context("keeping what stood out")?;
         tx.put_capture_report(&row)?;
-        for (at, (bytes, print)) in measured.pictures.iter().zip(&now).enumerate() {
+        // Movements begin and end alike, so how they look hints at nothing; but none of their frames may come again.
+        let moved = measured.moves.iter().flatten().map(|moved| &moved.face.print);
+        for (at, (bytes, print)) in measured.pictures.iter().zip(now.iter().chain(moved)).enumerate() {
             tx.insert_frame_print(&FramePrintRow {
                 session: session.id,
                 position: u32::try_from(at).context("counting frames")?,

@@ -51,9 +51,9 @@ pub(crate) fn detect(
         } else {
             resize_bilinear(picture, whole, width, height)
         };
-        small.planes(spec.pixels, MULTIPLE)
+        small.planes(lane.room(), spec.pixels, MULTIPLE)
     } else {
-        picture.planes(spec.pixels, MULTIPLE)
+        picture.planes(lane.room(), spec.pixels, MULTIPLE)
     };
     let (width, height) = (planes.width, planes.height);
     let outputs = network.run(lane, planes)?;

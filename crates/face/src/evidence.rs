@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use types::{Digest, Probability, Template};
 
+use crate::cues::{Glance, LivenessCues};
 use crate::print::FacePrint;
 
 /// Everything one frame gave.
@@ -19,6 +20,8 @@ pub struct FaceEvidence {
     pub print: FacePrint,
     /// Where the time went. Not evidence.
     pub timings: StageTimings,
+    /// For comparing the frame with the next one. Not evidence.
+    pub glance: Glance,
 }
 
 /// The measurements of a frame, without the face itself. Coordinates are pixels of the upright picture (after
@@ -43,6 +46,10 @@ pub struct FrameEvidence {
     /// Passive liveness: the probability of the live class, mean over the networks. `None` when the networks
     /// are not installed, which is not the same as 0.
     pub liveness: Option<Probability>,
+    /// What else speaks for or against a living face. `None` without the networks, and in records from before there
+    /// was any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cues: Option<LivenessCues>,
 }
 
 /// A rectangle; it may reach a little beyond the picture.

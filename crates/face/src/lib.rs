@@ -34,25 +34,33 @@
 #![forbid(unsafe_code)]
 
 mod align;
+mod analysis;
+mod cues;
 mod detect;
 mod evidence;
+pub mod fusion;
 mod lanes;
 mod liveness;
 mod manifest;
 mod models;
+mod peak;
 mod picture;
+mod pose;
 mod print;
 mod quality;
 mod refusal;
 mod resample;
 mod runtime;
 
+pub use cues::{CUES_VERSION, Glance, LivenessCues, Motion, PictureCues, link_frames};
 pub use evidence::{FaceBox, FaceEvidence, FrameEvidence, Quality, StageTimings};
 pub use manifest::{
     Channels, DetectorSpec, EmbedderSpec, LivenessSpec, Manifest, ManifestError, ModelFile, NetworkSpec,
     Pixels,
 };
 pub use models::{Concurrency, FaceModels, LoadError};
+pub use peak::{EMBEDDER_MULTIPLICATIONS, peak_multiplications};
 pub use picture::upright_size;
+pub use pose::HeadPose;
 pub use print::{FacePrint, encoder_print};
 pub use refusal::{AnalyseError, FrameRefusal, PICTURE_BYTES_MAX, PICTURE_PIXELS_MAX};

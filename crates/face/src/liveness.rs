@@ -8,11 +8,13 @@ use types::Probability;
 use crate::evidence::FaceBox;
 use crate::manifest::LivenessSpec;
 use crate::picture::Picture;
-use crate::resample::{Crop, resize_bilinear, to_index};
+use crate::resample::{Crop, resize_bilinear, to_f32, to_index};
 use crate::runtime::{Lane, Network, RuntimeError};
 
 /// The probability of the live class: softmax of each network, then their mean. Averaging matters: re-encoding
 /// alone moved one network's answer to a spoof from 0.44 to 0.70.
+///
+/// Beside it, for each network, the logarithms of all its classes' probabilities.
 ///
 /// Only to be asked about a detected face: noise without one scores 0.995.
 pub(crate) fn liveness(
@@ -20,19 +22,27 @@ pub(crate) fn liveness(
     lane: &Lane,
     picture: &Picture,
     face: &FaceBox,
-) -> Result<Probability, RuntimeError> {
-    let mut sum = 0.0;
+) -> Result<(Probability, Vec<Vec<f32>>), RuntimeError> {
+    let (mut sum, mut classes) = (0.0, Vec::with_capacity(networks.len()));
     for (spec, network) in networks {
         let crop = window(picture, face, f64::from(spec.window));
         let input = resize_bilinear(picture, crop, spec.side, spec.side);
-        let outputs = network.run(lane, input.planes(spec.pixels, 1))?;
+        let outputs = network.run(lane, input.planes(lane.room(), spec.pixels, 1))?;
         sum += outputs
             .first()
             .and_then(|logits| share(logits, spec.live_class))
             .ok_or_else(|| RuntimeError("the output has no probability of the live class".to_owned()))?;
+        classes.push(outputs.first().map(|logits| logarithms(logits)).unwrap_or_default());
     }
-    Probability::new((sum / networks.len() as f64).min(1.0))
-        .ok_or_else(|| RuntimeError("the mean is no probability".to_owned()))
+    let live = Probability::new((sum / networks.len() as f64).min(1.0))
+        .ok_or_else(|| RuntimeError("the mean is no probability".to_owned()))?;
+    Ok((live, classes))
+}
+
+/// ln of each class's part of a softmax, at least -20.
+fn logarithms(logits: &[f32]) -> Vec<f32> {
+    let ln = |class| share(logits, class).map_or(-20.0, |share| share.ln().max(-20.0));
+    (0..logits.len()).map(ln).map(to_f32).collect()
 }
 
 /// The face box enlarged about its centre, at most to the picture's size; where it would leave the picture it is
@@ -73,6 +83,7 @@ mod tests {
         assert_eq!(share(&[1000.0, -1000.0], 1), Some(0.0));
         assert_eq!(share(&[1.0], 1), None);
         assert_eq!(share(&[f32::NAN, 1.0], 1), None);
+        assert_eq!(logarithms(&[100.0, 0.0]), [0.0, -20.0]);
     }
 
     #[test]

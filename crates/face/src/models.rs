@@ -3,14 +3,15 @@
 use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use types::{Digest, Template};
 
+use crate::analysis::{failed, guarded};
+use crate::cues::Glance;
 use crate::evidence::{FaceBox, FaceEvidence, FrameEvidence, StageTimings};
 use crate::lanes::Lanes;
 use crate::manifest::{
@@ -18,7 +19,7 @@ use crate::manifest::{
 };
 use crate::picture::{Opened, Picture};
 use crate::print::FacePrint;
-use crate::quality::{Geometry, check_light, dominant};
+use crate::quality::Geometry;
 use crate::refusal::AnalyseError;
 use crate::runtime::{Lane, Network, RuntimeError, free_sides};
 use crate::{align, detect, liveness};
@@ -42,12 +43,13 @@ impl Default for Concurrency {
 
 /// The networks, loaded once and shared (`Arc<FaceModels>`): analysing takes `&self`.
 pub struct FaceModels {
-    detector: (DetectorSpec, Network),
-    embedder: (EmbedderSpec, Network),
-    liveness: Vec<(LivenessSpec, Network)>,
-    model_id: Digest,
-    lanes: Lanes<Lane>,
-    wait: Duration,
+    pub(crate) detector: (DetectorSpec, Network),
+    pub(crate) embedder: (EmbedderSpec, Network),
+    pub(crate) liveness: Vec<(LivenessSpec, Network)>,
+    liveness_ids: Vec<Digest>,
+    pub(crate) model_id: Digest,
+    pub(crate) lanes: Lanes<Lane>,
+    pub(crate) wait: Duration,
 }
 
 /// The networks cannot be loaded. Says which file and what to do.
@@ -110,7 +112,7 @@ impl FaceModels {
     /// [`LoadError`] names the file and what to do.
     pub fn load_with(dir: &Path, manifest: &Manifest, concurrency: Concurrency) -> Result<Self, LoadError> {
         let (mut detector, mut embedder, mut liveness) = (None, None, Vec::new());
-        let mut liveness_is_whole = true;
+        let (mut liveness_is_whole, mut liveness_ids) = (true, Vec::new());
         for file in &manifest.files {
             let Some(mut bytes) = read_verified(dir, file)? else {
                 liveness_is_whole = false;
@@ -130,6 +132,7 @@ impl FaceModels {
                     embedder = Some((file.sha256, spec.clone(), network(&spec.input, &[&spec.output])?));
                 }
                 NetworkSpec::Liveness(spec) => {
+                    liveness_ids.push(file.sha256);
                     liveness.push((spec.clone(), network(&spec.input, &[&spec.output])?));
                 }
             }
@@ -137,13 +140,14 @@ impl FaceModels {
         // A pair with one half missing was never measured.
         if !liveness_is_whole {
             liveness.clear();
+            liveness_ids.clear();
         }
         let detector = detector.ok_or(ManifestError::Count { role: "detector", found: 0 })?;
         let (model_id, spec, network) =
             embedder.ok_or(ManifestError::Count { role: "embedder", found: 0 })?;
         let lanes = Lanes::new((0..concurrency.lanes.get()).map(|_| Lane::new()).collect());
-        let models =
-            Self { detector, embedder: (spec, network), liveness, model_id, lanes, wait: concurrency.wait };
+        let (embedder, wait) = ((spec, network), concurrency.wait);
+        let models = Self { detector, embedder, liveness, liveness_ids, model_id, lanes, wait };
         models.try_out()?;
         Ok(models)
     }
@@ -166,21 +170,10 @@ impl FaceModels {
         !self.liveness.is_empty()
     }
 
-    /// What a JPEG or PNG shows: exactly one dominant face of sufficient quality, or why not.
-    ///
-    /// Takes tens of milliseconds on one thread and blocks; at most [`Concurrency::lanes`] run at a time. The
-    /// bounds on bytes and pixels are checked before a lane is taken.
-    ///
-    /// # Errors
-    /// [`AnalyseError`]: the picture's fault, too much at once, or ours. A panic on the way is ours: it ends
-    /// here, and with no evidence.
-    pub fn analyse(&self, picture: &[u8]) -> Result<FaceEvidence, AnalyseError> {
-        let opened = Opened::read(picture)?;
-        let waiting = Instant::now();
-        let lane = self.lanes.take(self.wait).ok_or(AnalyseError::Busy { waited: self.wait })?;
-        let mut clock = Clock::started();
-        let wait = clock.last - waiting;
-        guarded(|| self.evidence(&lane, opened, &mut clock, wait))
+    /// The hashes of the liveness networks, in the manifest's order; what was fitted to others does not fit these.
+    #[must_use]
+    pub fn liveness_ids(&self) -> &[Digest] {
+        &self.liveness_ids
     }
 
     /// The face that a labelled picture is of: the one nearest the middle and large, whatever its quality and whoever
@@ -190,7 +183,8 @@ impl FaceModels {
     /// [`AnalyseError`], as [`FaceModels::analyse`]; of a frame only what makes a template impossible.
     pub fn analyse_labelled(&self, picture: &[u8]) -> Result<FaceEvidence, AnalyseError> {
         let opened = Opened::read(picture)?;
-        let lane = self.lanes.take(self.wait).ok_or(AnalyseError::Busy { waited: self.wait })?;
+        let turn = self.lanes.turn();
+        let lane = self.lanes.take(turn, self.wait).ok_or(AnalyseError::Busy { waited: self.wait })?;
         guarded(|| self.labelled(&lane, opened))
     }
 
@@ -218,57 +212,15 @@ impl FaceModels {
             detection_score: face.score,
             quality: Geometry::of(face).with_light(&crop),
             liveness: None,
+            cues: None,
         };
-        let print = FacePrint::default();
-        Ok(FaceEvidence { frame, template, print, timings: StageTimings::default() })
+        let (print, glance) = (FacePrint::default(), Glance::default());
+        Ok(FaceEvidence { frame, template, print, timings: StageTimings::default(), glance })
     }
 
-    fn evidence(
-        &self,
-        lane: &Lane,
-        opened: Opened<'_>,
-        clock: &mut Clock,
-        wait: Duration,
-    ) -> Result<FaceEvidence, AnalyseError> {
-        let picture = opened.decode()?;
-        let decode = clock.lap();
-        let (spec, network) = &self.detector;
-        let faces = detect::detect(network, lane, spec, &picture).map_err(failed("detection"))?;
-        let face = dominant(&faces)?;
-        let geometry = Geometry::of(&face);
-        geometry.check(&face, &picture)?;
-        let detect = clock.lap();
-        let crop = align::align(&picture, &face.landmarks).ok_or(crate::FrameRefusal::ExtremePose)?;
-        let quality = geometry.with_light(&crop);
-        check_light(&quality)?;
-        let align = clock.lap();
-        let template = self.embed(lane, &crop).map_err(failed("embedding"))?;
-        let embed = clock.lap();
-        let liveness = if self.liveness_available() {
-            let live = liveness::liveness(&self.liveness, lane, &picture, &face.face_box);
-            Some(live.map_err(failed("liveness"))?)
-        } else {
-            None
-        };
-        let frame = FrameEvidence {
-            model: self.model_id,
-            picture_px: [picture.width, picture.height],
-            faces_seen: faces.len(),
-            face_box: face.face_box,
-            landmarks: face.landmarks,
-            detection_score: face.score,
-            quality,
-            liveness,
-        };
-        let face_box = [face.face_box.x, face.face_box.y, face.face_box.width, face.face_box.height];
-        let print = FacePrint::of(&crop, &picture, face_box);
-        let timings = StageTimings { wait, decode, detect, align, embed, liveness: clock.lap() };
-        Ok(FaceEvidence { frame, template, print, timings })
-    }
-
-    fn embed(&self, lane: &Lane, crop: &Picture) -> Result<Template, RuntimeError> {
+    pub(crate) fn embed(&self, lane: &Lane, crop: &Picture) -> Result<Template, RuntimeError> {
         let (spec, network) = &self.embedder;
-        let values = network.run(lane, crop.planes(spec.pixels, 1))?.pop().unwrap_or_default();
+        let values = network.run(lane, crop.planes(lane.room(), spec.pixels, 1))?.pop().unwrap_or_default();
         if values.len() != spec.dimension {
             return Err(RuntimeError(format!(
                 "the template has {} numbers where the manifest says {}",
@@ -281,7 +233,7 @@ impl FaceModels {
 
     /// Runs every network once on a plain grey picture, so that a manifest that does not fit is known at start.
     fn try_out(&self) -> Result<(), LoadError> {
-        let Some(lane) = self.lanes.take(Duration::ZERO) else {
+        let Some(lane) = self.lanes.take(self.lanes.turn(), Duration::ZERO) else {
             return Ok(());
         };
         let grey = |side: usize| Picture { width: side, height: side, rgb: vec![127; side * side * 3] };
@@ -329,38 +281,6 @@ fn read_verified(dir: &Path, file: &ModelFile) -> Result<Option<Vec<u8>>, LoadEr
 
 fn unfit(file: &str, error: RuntimeError) -> LoadError {
     LoadError::Unfit { file: file.to_owned(), reason: error.0 }
-}
-
-/// A panic on the way is a failure of ours, and no evidence. What it says goes to the panic hook, not to the caller.
-fn guarded<T>(work: impl FnOnce() -> Result<T, AnalyseError>) -> Result<T, AnalyseError> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_panic| {
-        Err(AnalyseError::Failed {
-            stage: "analysis",
-            reason: "a panic, reported where it happened".to_owned(),
-        })
-    })
-}
-
-fn failed(stage: &'static str) -> impl Fn(RuntimeError) -> AnalyseError {
-    move |error| AnalyseError::Failed { stage, reason: error.0 }
-}
-
-/// Time between one stage and the next. `Instant` only: evidence is stamped by the caller's clock.
-struct Clock {
-    last: Instant,
-}
-
-impl Clock {
-    fn started() -> Self {
-        Self { last: Instant::now() }
-    }
-
-    fn lap(&mut self) -> Duration {
-        let now = Instant::now();
-        let spent = now - self.last;
-        self.last = now;
-        spent
-    }
 }
 
 const _: () = {

@@ -175,10 +175,13 @@ fn colours(samples: Vec<u8>, pixels: usize) -> Option<Vec<u8>> {
 impl Picture {
     /// The planes of a network's input: this picture in the upper left, zero-valued pixels to the right and
     /// below until both sides are multiples of `multiple`.
-    pub(crate) fn planes(&self, pixels: Pixels, multiple: usize) -> Planes {
+    /// They lie in `room`, which was used before.
+    pub(crate) fn planes(&self, room: Vec<f32>, pixels: Pixels, multiple: usize) -> Planes {
         let (height, width) = (self.height.next_multiple_of(multiple), self.width.next_multiple_of(multiple));
         let value = |byte: u8| (f32::from(byte) - pixels.mean) * pixels.scale;
-        let mut data = vec![value(0); 3 * width * height];
+        let mut data = room;
+        data.clear();
+        data.resize(3 * width * height, value(0));
         let order = match pixels.channels {
             Channels::Rgb => [0, 1, 2],
             Channels::Bgr => [2, 1, 0],

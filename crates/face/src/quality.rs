@@ -23,6 +23,10 @@ const YAW_MAX: f32 = 0.6;
 /// The forty lie within 0.50 and 0.64.
 const PITCH_MIN: f32 = 0.25;
 const PITCH_MAX: f32 = 0.85;
+/// For a frame of a movement that was asked for: half a turn to profile and more, where the crop still holds a face.
+const MOVED_YAW_MAX: f32 = 1.2;
+const MOVED_PITCH_MIN: f32 = 0.05;
+const MOVED_PITCH_MAX: f32 = 1.1;
 /// Alignment undoes a tilt; the limit is where the detector begins to lose faces.
 const ROLL_DEGREES_MAX: f32 = 35.0;
 /// Low on purpose, so that dark skin is never taken for bad light. The forty lie within 0.38 and 0.57; dimmed to
@@ -50,6 +54,24 @@ pub(crate) fn dominant(faces: &[Detection]) -> Result<Detection, FrameRefusal> {
     Ok(largest)
 }
 
+pub(crate) fn middle(a: [f32; 2], b: [f32; 2]) -> [f32; 2] {
+    [f32::midpoint(a[0], b[0]), f32::midpoint(a[1], b[1])]
+}
+
+/// The way from one point to another.
+pub(crate) fn between(a: [f32; 2], b: [f32; 2]) -> [f32; 2] {
+    [b[0] - a[0], b[1] - a[1]]
+}
+
+/// How far a head may be turned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// Towards the camera.
+    Straight,
+    /// In a movement that was asked for.
+    Moving,
+}
+
 /// Where the face is and how it is turned, from its box and five points.
 pub(crate) struct Geometry {
     pub(crate) face_px: f32,
@@ -64,16 +86,14 @@ impl Geometry {
     /// turn further, down the face. Points that fall together give what is no number, which no limit admits.
     pub(crate) fn of(face: &Detection) -> Self {
         let [right_eye, left_eye, nose, right_mouth, left_mouth] = face.landmarks;
-        let middle = |a: [f32; 2], b: [f32; 2]| [f32::midpoint(a[0], b[0]), f32::midpoint(a[1], b[1])];
-        let from = |a: [f32; 2], b: [f32; 2]| [b[0] - a[0], b[1] - a[1]];
         let dot = |a: [f32; 2], b: [f32; 2]| a[0] * b[0] + a[1] * b[1];
-        let between = from(right_eye, left_eye);
-        let eye_distance_px = between[0].hypot(between[1]);
-        let u = between.map(|part| part / eye_distance_px);
+        let along = between(right_eye, left_eye);
+        let eye_distance_px = along[0].hypot(along[1]);
+        let u = along.map(|part| part / eye_distance_px);
         let v = [-u[1], u[0]];
         let eyes = middle(right_eye, left_eye);
-        let to_nose = from(eyes, nose);
-        let to_mouth = from(eyes, middle(right_mouth, left_mouth));
+        let to_nose = between(eyes, nose);
+        let to_mouth = between(eyes, middle(right_mouth, left_mouth));
         Self {
             face_px: face.face_box.width.min(face.face_box.height),
             eye_distance_px,
@@ -85,7 +105,7 @@ impl Geometry {
     }
 
     /// Refuses what no crop can mend. Comparisons are written so that what is no number is refused.
-    pub(crate) fn check(&self, face: &Detection, picture: &Picture) -> Result<(), FrameRefusal> {
+    pub(crate) fn check(&self, face: &Detection, picture: &Picture, held: Held) -> Result<(), FrameRefusal> {
         let (width, height) = (picture.width as f32, picture.height as f32);
         let frame = FaceBox { x: 0.0, y: 0.0, width, height };
         let inside_share = face.face_box.common_area(&frame) / face.face_box.area();
@@ -95,8 +115,12 @@ impl Geometry {
         if !is_whole {
             return Err(FrameRefusal::FaceCutOff);
         }
-        let is_frontal = self.yaw.abs() <= YAW_MAX
-            && (PITCH_MIN..=PITCH_MAX).contains(&self.pitch)
+        let (yaw_max, pitches) = match held {
+            Held::Straight => (YAW_MAX, PITCH_MIN..=PITCH_MAX),
+            Held::Moving => (MOVED_YAW_MAX, MOVED_PITCH_MIN..=MOVED_PITCH_MAX),
+        };
+        let is_frontal = self.yaw.abs() <= yaw_max
+            && pitches.contains(&self.pitch)
             && self.roll_degrees.abs() <= ROLL_DEGREES_MAX;
         if !is_frontal {
             return Err(FrameRefusal::ExtremePose);
@@ -176,7 +200,7 @@ mod tests {
 
     fn verdict(face: &Detection) -> Result<(), FrameRefusal> {
         let picture = Picture { width: 1000, height: 800, rgb: Vec::new() };
-        Geometry::of(face).check(face, &picture)
+        Geometry::of(face).check(face, &picture, Held::Straight)
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Resampling that agrees with `OpenCV` to a rounding step, because the networks' landmarks follow the pixels:
 //! area averaging (`INTER_AREA`), bilinear (`INTER_LINEAR`) and a bilinear similarity warp (`warpAffine`).
 
+use rten_simd::SimdOp as _;
+
 use crate::picture::Picture;
+use crate::runtime::Wide;
 
 /// A rectangle of whole pixels inside a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +27,15 @@ pub(crate) struct Similarity {
 /// Reduces to `width` x `height`, each no larger than the source: a target pixel is the mean of the source
 /// area it covers, parts of pixels counted as parts.
 pub(crate) fn reduce_by_area(source: &Picture, width: usize, height: usize) -> Picture {
+    Wide(
+        #[inline(always)]
+        || area_means(source, width, height),
+    )
+    .dispatch()
+}
+
+#[inline(always)]
+fn area_means(source: &Picture, width: usize, height: usize) -> Picture {
     let columns: Vec<Coverage> = (0..width).map(|x| Coverage::of(x, width, source.width)).collect();
     let stride = source.width * 3;
     let mut rgb = Vec::with_capacity(width * height * 3);
@@ -126,6 +138,15 @@ impl Between {
 /// The means of squares of `block` pixels, counted from the source's upper left corner; incomplete squares at the
 /// right and lower edge are left out. `crop` is in squares.
 pub(crate) fn block_means(source: &Picture, block: usize, crop: Crop) -> Picture {
+    Wide(
+        #[inline(always)]
+        || whole_means(source, block, crop),
+    )
+    .dispatch()
+}
+
+#[inline(always)]
+fn whole_means(source: &Picture, block: usize, crop: Crop) -> Picture {
     let mut rgb = Vec::with_capacity(crop.width * crop.height * 3);
     let mut sums = vec![[0_u32; 3]; crop.width];
     let per_block = (block * block) as f32;

@@ -5,6 +5,7 @@
 
 mod identification;
 mod operating;
+mod presentation;
 mod protocol;
 mod reliability;
 mod split;
@@ -12,6 +13,10 @@ mod verification;
 
 pub use identification::{Identification, OpenSet, Trial, open_set};
 pub use operating::{Action, Outcomes, Rule, outcomes_by_rule, outcomes_by_threshold};
+pub use presentation::{
+    BpcerAt, Difference, EqualError, NonResponse, Presentation, PresentationErrors, PresentationReport,
+    SpeciesErrors, presentation_difference, presentation_report,
+};
 pub use protocol::{
     FusionRule, GalleryReport, Plan, ProtocolError, Report, SearchReport, Subject, Visits, evaluate, search,
 };

@@ -8,6 +8,7 @@ mod fitting;
 mod gallery;
 mod place;
 mod posterior;
+mod presentation;
 
 use types::{Digest, Score};
 

@@ -4,8 +4,11 @@
 //! it, so that it can be explained and replayed.
 #![forbid(unsafe_code)]
 
+mod challenge;
 mod duties;
+pub mod features;
 mod learning;
+mod model;
 mod people;
 mod policy;
 mod rates;
@@ -13,8 +16,16 @@ mod terminal;
 mod verdict;
 mod watch;
 
+pub use challenge::{
+    Action, Challenge, ChallengeRules, MOVE_FRAMES_MAX, MOVE_FRAMES_MIN, MOVES_MAX, MoveFrame, NotShown,
+    Pose, Shown, Step, sequences,
+};
 pub use duties::{Duties, Operator};
 pub use learning::Learning;
+pub use model::{
+    Band, Contribution, Example, Explanation, FitError, Growth, ModelError, Origin, Part, Period, Plan,
+    Provenance, RiskModel, Worth, fit,
+};
 pub use people::{Age, Codes, Devices, Holder, Minors, Pins, Texts, Tiers};
 pub use policy::{
     Certainty, Check, CheckStrength, Compensation, Familiarity, Limits, Liveness, LookAlikeBound, Policy,

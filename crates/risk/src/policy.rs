@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use types::{Amount, Currency, Probability, Score, SignedDuration};
 
+use crate::challenge::ChallengeRules;
 use crate::duties::{Duties, Operator};
 use crate::learning::Learning;
 use crate::people::{Codes, Devices, Minors, Pins, Texts, Tiers};
@@ -25,6 +26,9 @@ pub struct Policy {
     pub recognition: Recognition,
     /// What liveness allows.
     pub liveness: Liveness,
+    /// The active challenge; none: none is asked.
+    #[serde(default)]
+    pub challenge: Option<ChallengeRules>,
     /// Further proofs, in the order they are asked for.
     pub step_up: Vec<CheckStrength>,
     /// Spending limits.
@@ -424,6 +428,7 @@ impl Policy {
         self.learning.map_or(Ok(()), Learning::check)?;
         CohortArea::check_all(&self.cohorts)?;
         self.drift.check()?;
+        self.check_challenge()?;
         self.terminals.check()?;
         self.operator.as_ref().map_or(Ok(()), Operator::check)?;
         match &self.recognition {
@@ -432,6 +437,16 @@ impl Policy {
                 "recognition.threshold is a cosine, between -1 and 1",
             ),
             Recognition::Posterior(certainty) => certainty.check(),
+        }
+    }
+
+    fn check_challenge(&self) -> Result<(), PolicyError> {
+        let Some(rules) = &self.challenge else { return Ok(()) };
+        match self.recognition {
+            Recognition::Posterior(_) => rules.check(),
+            Recognition::NarrowedByLastFour { threshold: _ } => {
+                Err(PolicyError::Nonsense("challenge needs the rule posterior"))
+            }
         }
     }
 

@@ -29,6 +29,7 @@ pub(crate) fn case(minor: i64, p_wrong: f64) -> Case {
         repeated: false,
         holder: crate::Holder::default(),
         repeat_meant: false,
+        challenge: None,
         hints: Vec::new(),
     }
 }
@@ -54,7 +55,7 @@ fn walk(policy: &Policy, mut case: Case) -> String {
 fn the_way_to_a_debit() {
     let policy = default_policy();
     assert_eq!(walk(&policy, case(20_000, 1e-7)), "approve");
-    assert_eq!(walk(&policy, case(20_001, 5e-7)), "last_four approve");
+    assert_eq!(walk(&policy, case(20_001, 5e-7)), "pin approve");
     assert_eq!(walk(&policy, case(20_000, 5e-5)), "last_four approve");
     assert_eq!(walk(&policy, case(20_000, 1e-4)), "last_four full_phone approve");
     assert_eq!(walk(&policy, case(20_000, 5e-3)), "last_four full_phone pin approve");
@@ -77,6 +78,52 @@ fn the_way_to_a_debit() {
     assert_eq!(walk(&policy, Case { face: mixed, ..case(100, 1e-12) }), "pin approve");
     let broken = Face::Posterior { ln_odds: f64::NAN, fmr: 1e-10, look_alike: false, frames_agree: true };
     assert_eq!(walk(&policy, Case { face: broken, ..case(100, 1e-12) }), "not_recognised");
+}
+
+/// What a terminal sends that shows a nod, as it was asked; or something else.
+fn challenge(right: bool) -> Shown {
+    let straight = Pose { yaw: 0.0, pitch: 0.58, chin: 0.45, size: 0.4 };
+    let low = if right { Pose { pitch: 0.7, chin: 0.3, ..straight } } else { straight };
+    let frame = |(at_ms, pose)| MoveFrame { at_ms, pose, likeness: 0.8 };
+    let step = Step { action: Action::Nod, begin_after_ms: 0, within_seconds: 8 };
+    Shown {
+        asked: Challenge { steps: vec![step], finish_within_seconds: 60 },
+        neutral: straight,
+        moves: vec![[(100, straight), (200, low), (300, straight)].map(frame).to_vec()],
+        since_opened_ms: 5_000,
+    }
+}
+
+/// Above the bound, and where liveness is doubtful, a face pays with a passed challenge or a strong factor.
+#[test]
+fn a_passed_challenge_or_a_strong_factor() {
+    let policy = default_policy();
+    let (passed, failed) = (challenge(true), challenge(false));
+    let with = |case: Case, shown: &Shown| Case { challenge: Some(shown.clone()), ..case };
+    assert_eq!(walk(&policy, case(20_000, 1e-8)), "approve", "up to the bound none is needed");
+    assert_eq!(walk(&policy, case(20_001, 1e-8)), "pin approve", "that is the way for whoever cannot move");
+    assert_eq!(walk(&policy, with(case(20_001, 1e-8), &passed)), "approve");
+    assert_eq!(walk(&policy, with(case(20_001, 5e-7), &passed)), "last_four approve");
+    let doubtful = Case { liveness: Some(0.4), ..case(100, 1e-12) };
+    assert_eq!(walk(&policy, doubtful.clone()), "pin approve");
+    assert_eq!(walk(&policy, with(doubtful.clone(), &passed)), "approve");
+    // It is no strong factor, and heals nothing else.
+    assert_eq!(walk(&policy, with(case(100_001, 1e-12), &passed)), "pin approve");
+    assert_eq!(walk(&policy, with(Case { liveness: None, ..case(100, 1e-12) }, &passed)), "pin approve");
+    assert_eq!(walk(&policy, with(Case { liveness: Some(0.2), ..case(100, 1e-12) }, &passed)), "not_live");
+    let twin = Face::Posterior { ln_odds: 30.0, fmr: 1e-10, look_alike: true, frames_agree: true };
+    assert_eq!(walk(&policy, with(Case { face: twin, ..case(100, 1e-12) }, &passed)), "pin approve");
+    // Frames that show something else end it, whatever the amount.
+    assert_eq!(walk(&policy, with(case(100, 1e-12), &failed)), "challenge_failed");
+    // Nobody who is not known learns or hears of it.
+    assert_eq!(walk(&policy, with(case(100, 0.95), &failed)), "not_recognised");
+    // A policy without challenges decides as before.
+    let old = Policy { challenge: None, ..policy.clone() };
+    assert_eq!(walk(&old, with(case(20_001, 1e-8), &failed)), "approve");
+    let Verdict::Approve { p_wrong: _, reasons } = decide(&policy, &with(case(20_001, 1e-8), &passed)) else {
+        panic!("a passed challenge");
+    };
+    assert_eq!(reasons, [Reason::ChallengePassed, Reason::SureEnough]);
 }
 
 #[test]
@@ -102,6 +149,9 @@ fn digits_that_come_first_are_asked_once_and_say_nothing() {
             panic!("digits come first");
         };
         assert_eq!(reasons, [Reason::DigitsChooseSearch]);
+        let failed = Case { challenge: Some(challenge(false)), ..none.clone() };
+        let refused = Verdict::Refuse { refusal: Refusal::ChallengeFailed, p_wrong: None };
+        assert_eq!(decide(&policy, &failed), refused);
         let photograph = Case { liveness: Some(0.1), ..none.clone() };
         let not_live = Verdict::Refuse { refusal: Refusal::NotLive, p_wrong: None };
         assert_eq!(decide(&policy, &photograph), not_live);
@@ -150,6 +200,11 @@ fn a_policy_that_makes_no_sense_is_refused() {
         ("burst = 2000", "burst = 2000000"),
         ("faces_to_file = 100000", "faces_to_file = 89999"),
         ("warn_from = 90000", "warn_from = 0"),
+        ("\nsteps = 3", "\nsteps = 5"),
+        ("turn_min = 0.3", "turn_min = nan"),
+        ("chin_max = 0.8", "chin_max = 1.0"),
+        ("same_face_min = 0.45", "same_face_min = 1.0"),
+        ("from_minor = 20000", "from_minor = -1"),
         ("[duties]", "[operator]\nname = \" \"\ncontact = \"400-000\"\n\n[duties]"),
         ("[duties]", "[operator]\nname = \"Campus\"\n\n[duties]"),
         ("[duties]", "[operator]\nname = \"Campus {contact}\"\ncontact = \"400-000\"\n\n[duties]"),

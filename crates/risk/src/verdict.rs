@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use types::{Amount, Probability};
 
+use crate::challenge::{NotShown, Shown};
 use crate::people::{Holder, holder_refusal};
 use crate::{Check, OnHint, Policy, Recognition, Terminals};
 
@@ -71,6 +72,10 @@ pub struct Case {
     /// Did the payer say that such a second purchase is meant? Asked only where no face was looked at.
     #[serde(default)]
     pub repeat_meant: bool,
+    /// What the terminal sent for the challenge of the attempt; none where it sent nothing. A policy without a challenge
+    /// passes it over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub challenge: Option<Shown>,
     /// What hints that the frames did not come from the terminal's camera.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<Hint>,
@@ -135,6 +140,10 @@ pub enum Reason {
     StrangersReachThis,
     /// A frame, by itself, does not point to the candidate.
     FramesDisagree,
+    /// The amount needs a passed challenge or a strong factor.
+    AmountNeedsChallenge,
+    /// The payer made the movements that were asked.
+    ChallengePassed,
     /// Liveness is doubtful.
     LivenessDoubtful,
     /// No liveness model is installed.
@@ -161,6 +170,8 @@ pub enum Refusal {
     NotEnabled,
     /// The frames do not look like a living face.
     NotLive,
+    /// The frames do not show the movements that were asked, or show another face.
+    ChallengeFailed,
     /// Every check the policy knows was passed and it is still not sure enough.
     StillUnsure,
     /// A typed answer was wrong.
@@ -183,6 +194,7 @@ impl Refusal {
             Self::NotRecognised => "not_recognised",
             Self::NotEnabled => "not_enabled",
             Self::NotLive => "not_live",
+            Self::ChallengeFailed => "challenge_failed",
             Self::StillUnsure => "still_unsure",
             Self::CheckFailed => "check_failed",
             Self::OverDayLimit => "over_day_limit",
@@ -297,6 +309,9 @@ fn decide_by_posterior(policy: &Policy, certainty: &crate::Certainty, case: &Cas
         if case.liveness.is_some_and(|score| score.is_nan() || score < policy.liveness.refuse_below) {
             return refuse(Refusal::NotLive, None);
         }
+        if let Some(refusal) = challenge_refusal(policy, case) {
+            return refuse(refusal, None);
+        }
         let reasons = vec![Reason::DigitsChooseSearch];
         return Verdict::StepUp { ask: Check::LastFour, p_wrong: None, reasons };
     }
@@ -313,6 +328,9 @@ fn decide_by_posterior(policy: &Policy, certainty: &crate::Certainty, case: &Cas
     }
     if p_face.value() > certainty.refuse_above {
         return refuse(Refusal::NotRecognised, Some(p_wrong));
+    }
+    if let Some(refusal) = challenge_refusal(policy, case) {
+        return refuse(refusal, Some(p_wrong));
     }
     if !case.enabled {
         return refuse(Refusal::NotEnabled, Some(p_wrong));
@@ -337,6 +355,9 @@ fn decide_by_posterior(policy: &Policy, certainty: &crate::Certainty, case: &Cas
     let has_strong = case.passed.iter().any(|passed| passed.check.is_strong() && !passed.as_filter);
     let sure = p_wrong.value() <= tier.p_wrong_max;
     if sure && (reasons.is_empty() || has_strong) {
+        if challenge_passed(policy, case) {
+            reasons.push(Reason::ChallengePassed);
+        }
         reasons.push(Reason::SureEnough);
         return Verdict::Approve { p_wrong: Some(p_wrong), reasons };
     }
@@ -350,12 +371,37 @@ fn decide_by_posterior(policy: &Policy, certainty: &crate::Certainty, case: &Cas
     }
 }
 
+/// Why the frames of a challenge end the attempt, if they do. Frames that nobody asked for can only harm who sends them.
+fn challenge_refusal(policy: &Policy, case: &Case) -> Option<Refusal> {
+    match case.challenge.as_ref()?.judge(policy.challenge.as_ref()?).err()? {
+        NotShown::MoveCount
+        | NotShown::FrameCount { step: _ }
+        | NotShown::Times { step: _ }
+        | NotShown::AnotherFace { step: _ }
+        | NotShown::NotStraightFirst { step: _ }
+        | NotShown::OtherWay { step: _ }
+        | NotShown::NoMovement { step: _ }
+        | NotShown::NotBack { step: _ } => Some(Refusal::ChallengeFailed),
+    }
+}
+
+fn challenge_passed(policy: &Policy, case: &Case) -> bool {
+    let shown = case.challenge.as_ref().zip(policy.challenge.as_ref());
+    shown.is_some_and(|(shown, rules)| shown.judge(rules).is_ok())
+}
+
 fn reasons_for_strong_factor(policy: &Policy, case: &Case) -> Vec<Reason> {
     let mut reasons = Vec::new();
+    let moved = challenge_passed(policy, case);
     match case.liveness {
-        Some(score) if score < policy.liveness.step_up_below => reasons.push(Reason::LivenessDoubtful),
+        Some(score) if score < policy.liveness.step_up_below && !moved => {
+            reasons.push(Reason::LivenessDoubtful)
+        }
         None if policy.liveness.strong_factor_when_absent => reasons.push(Reason::LivenessAbsent),
         Some(_) | None => {}
+    }
+    if !moved && policy.challenge.is_some_and(|rules| case.amount.minor > rules.from_minor) {
+        reasons.push(Reason::AmountNeedsChallenge);
     }
     if case.spent_one_factor_minor.saturating_add(case.amount.minor) > policy.limits.day_one_factor_minor {
         reasons.push(Reason::DayNeedsStrongFactor);

@@ -8,6 +8,7 @@
 //! here reaches into the server or its database.
 #![forbid(unsafe_code)]
 
+mod acting;
 mod camera;
 mod client;
 mod device;
@@ -17,10 +18,12 @@ mod phones;
 mod play;
 mod secrets;
 mod server;
+mod simulated;
 mod steps;
 mod terminal;
 mod world;
 
+pub use acting::{Actor, Posed, movement, perform, taken_again};
 pub use camera::retaken;
 pub use client::{CallError, Client, RawCall, Reply};
 pub use device::{Device, DeviceKey, activate, onboard};
@@ -29,5 +32,6 @@ pub use phones::{Code, NewHolder, Phones, Registered, new_payer};
 pub use play::{Event, Played, Report, Settings, play};
 pub use secrets::{Leak, Secrets};
 pub use server::{Server, Sms, Start, seed, verify};
+pub use simulated::{Simulated, simulated};
 pub use terminal::{Answers, Ended, TerminalState, Till, plain_report, video_frames};
 pub use world::{Address, Credential};

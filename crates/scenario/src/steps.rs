@@ -1,5 +1,7 @@
 //! Every sentence a story may use, with what it does. A `{}` stands for a value.
 
+mod attacks_pad;
+mod challenges;
 mod codes;
 mod disputes;
 mod money;
@@ -20,6 +22,7 @@ pub(crate) const STEPS: &[(&str, DoStep)] = &[
     // The platform
     ("a platform with {} enrolled accounts", platform::seeded),
     ("the rules in {} are in force", platform::rules),
+    ("the rules in {} are in force, with {} seconds for a challenge", platform::brief_rules),
     ("the power is cut and comes back", platform::power_cut),
     ("these shops:", platform::shops),
     ("the operator puts {} yuan into the reserve", platform::fund_reserve),
@@ -53,6 +56,26 @@ pub(crate) const STEPS: &[(&str, DoStep)] = &[
     ("{} is told at once of the debit, with {}", paying::told_of_debit),
     ("{} tries every way to enable a face from its terminal", paying::tries_to_enable),
     ("every way is refused", paying::every_way_refused),
+    // Reproductions before a terminal
+    ("somebody shows {} of {} to the terminal of {}, for {} yuan", attacks_pad::shows),
+    (
+        "somebody puts {}'s face {} the face of {} and shows that to the terminal of {}, for {} yuan",
+        attacks_pad::pastes,
+    ),
+    ("the pictures and the decision are kept", attacks_pad::leaves_evidence),
+    ("the frames are refused with {}, and the attempt waits for others", attacks_pad::frames_refused),
+    // Moving as the terminal asks
+    ("{} comes to pay {} yuan at {}", challenges::comes),
+    ("{} moves as the terminal asks", challenges::moves),
+    ("{} takes {} seconds to move as the terminal asks", challenges::moves_late),
+    ("{} moves another way than the terminal asks", challenges::moves_wrongly),
+    ("a print of {} is moved as the terminal asks", challenges::print_moves),
+    ("after {} it is {} who does what the terminal asks", challenges::other_moves),
+    ("somebody stands beside {} in one frame", challenges::two_faces),
+    ("the frames of the challenge before are sent again", challenges::replays),
+    ("{} shows it with the secret of another order", challenges::other_nonce),
+    ("the terminal of {} sends what {} shows", challenges::stolen),
+    ("investigators see the {} pictures of it, refused with {}", challenges::evidence),
     // Without a face
     ("{} shows the code of an order over {} yuan", codes::shows),
     ("{}'s phone reads {} yuan at {}, {} behind the code", codes::reads),

@@ -238,7 +238,7 @@ impl Till {
     ) -> Result<Ended, CallError> {
         let report = self.report().map_err(CallError::Transport)?;
         let frames = frames.iter().map(|frame| STANDARD.encode(frame)).collect();
-        let capture = Capture { nonce: session.nonce.clone(), frames, report };
+        let capture = Capture { nonce: session.nonce.clone(), frames, report, challenge: None };
         let path = format!("/v1/capture-sessions/{}", session.session_id);
         let mut stage = self.step(session.session_id, &format!("{path}/capture"), &capture)?;
         for _ in 0..QUESTIONS_MAX {

@@ -108,6 +108,12 @@ pub(crate) struct World<'a> {
     /// The pictures, of whoever stands there, that a terminal takes.
     pub(crate) looks: Vec<String>,
     pub(crate) attempt: Option<Attempt>,
+    /// When it was opened.
+    pub(crate) opened: Option<Instant>,
+    /// What was sent in the attempt before.
+    pub(crate) former: Option<Capture>,
+    /// How many pictures were made that nobody sent before.
+    pub(crate) grain: u32,
     /// The frames of the attempt before that one.
     pub(crate) frames_before: Vec<String>,
     /// What the till shows last.
@@ -139,6 +145,9 @@ impl<'a> World<'a> {
             people: BTreeMap::new(),
             looks: Vec::new(),
             attempt: None,
+            opened: None,
+            former: None,
+            grain: 0,
             frames_before: Vec::new(),
             code: None,
             debit: None,

@@ -15,9 +15,12 @@ use networks::Loaded;
 
 mod bench;
 mod calibrate;
+mod captures;
 mod demo;
 mod enrol;
 mod eval;
+mod eval_pad;
+mod history;
 mod listening;
 mod networks;
 mod reconcile;
@@ -28,6 +31,8 @@ mod seed;
 mod serve;
 mod sign_request;
 mod terminal;
+mod train;
+mod train_liveness;
 mod verify;
 
 /// Face payments that know how sure they are.
@@ -57,10 +62,15 @@ enum Command {
     Terminal(terminal::Terminal),
     Calibrate(calibrate::Calibrate),
     Eval(eval::Eval),
+    EvalPad(eval_pad::EvalPad),
+    TrainLiveness(train_liveness::TrainLiveness),
+    Train(train::Train),
     /// Print the OpenAPI document of the HTTP interface.
     Openapi,
     /// Print the register of processing: which personal data there is, why, who sees it, how long, how it ends.
     Register,
+    /// Print what is known of a payment before it is decided: the features that rules and the risk model use.
+    Features,
     #[command(subcommand)]
     Bench(bench::Bench),
 }
@@ -207,12 +217,19 @@ impl Surety {
             Command::Terminal(terminal) => terminal.run(),
             Command::Calibrate(calibrate) => calibrate.run(),
             Command::Eval(eval) => eval.run(),
+            Command::EvalPad(eval) => eval.run(),
+            Command::TrainLiveness(train) => train.run(),
+            Command::Train(train) => train.run(),
             Command::Openapi => {
                 say(&crate::http::openapi().to_pretty_json().context("writing the OpenAPI document")?)?;
                 Ok(ExitCode::SUCCESS)
             }
             Command::Register => {
                 say(engine::register_page().trim_end())?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Command::Features => {
+                say(risk::features::features_page().trim_end())?;
                 Ok(ExitCode::SUCCESS)
             }
             Command::Bench(bench) => bench.run(),

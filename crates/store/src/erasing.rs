@@ -380,6 +380,13 @@ impl Tx<'_> {
 }
 
 impl CaptureRow {
+    /// How many of its frames the face was made of: those of movements are for the challenge alone.
+    #[must_use]
+    pub fn probe_frames(&self) -> usize {
+        let frames = self.frames.as_array().map_or(&[][..], Vec::as_slice);
+        frames.iter().filter(|frame| frame.get("step").is_none()).count()
+    }
+
     /// What a tombstone says of it, if anything is left of it.
     #[must_use]
     pub fn as_erased(&self) -> Option<Erased> {

@@ -74,6 +74,8 @@ pub struct SessionRow {
     pub opened_at: Timestamp,
     /// When it ends.
     pub expires_at: Timestamp,
+    /// The movements that were asked, as the engine writes them; none where none were.
+    pub challenge: Option<serde_json::Value>,
 }
 
 /// What a terminal took.
@@ -85,7 +87,7 @@ pub struct CaptureRow {
     pub session: SessionId,
     /// When.
     pub at: Timestamp,
-    /// Per frame: digest and what the machines measured.
+    /// Per frame: digest and what the machines measured; of a frame of a movement also which, as `step`.
     pub frames: serde_json::Value,
     /// Whom it was taken for: the best candidate; none where nobody was compared.
     pub payer: Option<PayerId>,
@@ -236,8 +238,8 @@ impl Tx<'_> {
     pub fn insert_session(&self, row: &SessionRow) -> Result<()> {
         self.execute_one(
             "INSERT INTO sessions (id, order_id, terminal_id, nonce_hash, stage, state, digits_attempts, opened_at,
-                                   expires_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                                   expires_at, challenge)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             &[
                 text(row.id),
                 text(row.order),
@@ -248,6 +250,7 @@ impl Tx<'_> {
                 row.digits_attempts.into(),
                 row.opened_at.into(),
                 row.expires_at.into(),
+                row.challenge.as_ref().map_or(Value::Null, text),
             ],
         )
     }
@@ -267,6 +270,7 @@ impl Tx<'_> {
                 digits_attempts: row.count("digits_attempts")?,
                 opened_at: row.time("opened_at")?,
                 expires_at: row.time("expires_at")?,
+                challenge: optional_json(row, "challenge")?,
             })
         })
     }
@@ -407,6 +411,13 @@ impl Tx<'_> {
     pub fn all_decisions(&self) -> Result<Vec<DecisionRow>> {
         self.all("SELECT * FROM decisions ORDER BY session_id, seq", &[], read_decision)
     }
+}
+
+fn optional_json(row: &Row<'_>, column: &str) -> Result<Option<serde_json::Value>> {
+    let text = row.optional_string(column)?;
+    text.map(|text| serde_json::from_str(&text))
+        .transpose()
+        .with_context(|| format!("column {column} is damaged"))
 }
 
 fn stage(state: &serde_json::Value) -> &str {

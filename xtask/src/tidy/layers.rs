@@ -14,7 +14,9 @@ pub(crate) const TABLE: &[(&str, &[&str])] = &[
     ("face", &["types"]),
     ("gallery", &["types"]),
     ("identity", &["types"]),
-    ("risk", &["types"]),
+    // Trees learned from labelled rows, whatever they are about.
+    ("boosting", &[]),
+    ("risk", &["types", "boosting"]),
     ("ledger", &["types"]),
     ("payments", &["types"]),
     ("disputes", &["types"]),
@@ -35,12 +37,13 @@ pub(crate) const TABLE: &[(&str, &[&str])] = &[
     ("pgserver", &[]),
     // Plays stories over HTTP, like any other client.
     ("scenario", &["types", "api", "signing"]),
-    // `store`, `face` and `identity` only to open them and hand them to the engine; `gallery` only to measure it.
+    // `store`, `face` and `identity` only to open them and hand them to the engine; `gallery` and `boosting` only to
+    // measure them; `risk` to train its model and to print its features.
     (
         "server",
         &[
             "types", "api", "signing", "engine", "scenario", "store", "face", "gallery", "identity",
-            "pgserver",
+            "pgserver", "risk", "boosting",
         ],
     ),
     // All that reads what comes from outside.

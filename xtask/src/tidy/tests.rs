@@ -52,7 +52,7 @@ fn siblings_do_not_meet() {
     content(layers::check(&house()));
     complains(
         layers::check(&adds("risk", "ledger", false)),
-        "risk: it must not use `ledger`; it may use types.",
+        "risk: it must not use `ledger`; it may use types, boosting.",
     );
     complains(
         layers::check(&adds("types", "api", false)),

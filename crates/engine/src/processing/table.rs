@@ -223,7 +223,7 @@ const DECISIONS: Entry = Entry {
     held: &[
         Columns(
             "sessions",
-            "id order_id terminal_id nonce_hash stage state digits_attempts opened_at expires_at",
+            "id order_id terminal_id nonce_hash stage state digits_attempts opened_at expires_at challenge",
         ),
         Columns("decisions", "session_id seq at policy calibration recognition kase verdict"),
         Columns("drift_looks", "payment_id calibration at counted"),

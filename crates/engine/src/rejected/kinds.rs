@@ -80,6 +80,7 @@ impl Rejected {
             Self::OrderExpired => "order_expired",
             Self::NonceWrong => "nonce_wrong",
             Self::SessionExpired => "session_expired",
+            Self::ChallengeExpired => "challenge_expired",
             Self::CaptureAlreadySubmitted => "capture_already_submitted",
             Self::CheckNotAsked => "check_not_asked",
             Self::LooksRepeated => "looks_repeated",
@@ -184,6 +185,7 @@ impl Rejected {
             | Self::OrderReversed
             | Self::OrderExpired
             | Self::SessionExpired
+            | Self::ChallengeExpired
             | Self::CaptureAlreadySubmitted
             | Self::CheckNotAsked
             | Self::LooksRepeated

@@ -4,15 +4,19 @@
     pip install onnxruntime numpy opencv-python-headless
     reference.py golden MODELS SAMPLES NAME...     numbers for golden.json, NAME like P001/studio_portrait.jpg
     reference.py bench  MODELS PICTURE...          median milliseconds of each stage on one thread, as JSON
+    reference.py capture MODELS PICTURE...         a capture of these frames, by ONNX Runtime and by OpenCV's own face
+                                                   classes, on one thread and on two, with what comes out, as JSON
 
-`tests/golden.rs` holds the crate against the first; `surety bench pay` runs the second beside itself, so that
-both are timed by the same machine at the same moment. Nothing of this is part of the product.
+`tests/golden.rs` holds the crate against the first; `surety bench pay` and `surety bench face` run the others beside
+themselves, so that both are timed by the same machine at the same moment. Nothing of this is part of the product.
 """
 
 import json
+import resource
 import statistics
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -121,6 +125,35 @@ class Pipeline:
         return float(np.mean(shares))
 
 
+class Shipped(Pipeline):
+    """OpenCV's own detector and embedder; it has no passive liveness, which ONNX Runtime does."""
+
+    def __init__(self, models):
+        super().__init__(models)
+        models = Path(models)
+        detector = str(models / "face_detection_yunet_2023mar.onnx")
+        self.yunet = cv2.FaceDetectorYN.create(detector, "", (320, 320), SCORE_LEAST, OVERLAP_MOST)
+        self.sface = cv2.FaceRecognizerSF.create(str(models / "face_recognition_sface_2021dec.onnx"), "")
+
+    def detect(self, image):
+        height, width = image.shape[:2]
+        ratio = min(1.0, LONGEST_SIDE / max(height, width))
+        if ratio < 1.0:
+            how = cv2.INTER_AREA if ratio <= 0.5 else cv2.INTER_LINEAR
+            image = cv2.resize(image, (round(width * ratio), round(height * ratio)), interpolation=how)
+        self.yunet.setInputSize((image.shape[1], image.shape[0]))
+        found = self.yunet.detect(image)[1]
+        found[:, :14] /= ratio
+        return found
+
+    def align(self, image, face):
+        return self.sface.alignCrop(image, face)
+
+    def embed(self, crop):
+        vector = self.sface.feature(crop)[0].astype(np.float64)
+        return vector / np.linalg.norm(vector)
+
+
 def similarity(p):
     q = CANON[:, 0] + 1j * CANON[:, 1]
     z = np.vdot(p - p.mean(), q - q.mean()) / np.vdot(p - p.mean(), p - p.mean()).real
@@ -205,9 +238,66 @@ def bench(pipeline, pictures, rounds=15):
     return {name: round(1000 * statistics.median(spent), 3) for name, spent in stages.items()}
 
 
+STAGES = ("decode", "detect", "align", "embed", "liveness")
+
+
+def frame(pipeline, picture):
+    """What one frame gives, and the marks between its stages."""
+    marks = [time.perf_counter()]
+    image = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
+    marks.append(time.perf_counter())
+    face = dominant(pipeline.detect(image))
+    marks.append(time.perf_counter())
+    crop = pipeline.align(image, face)
+    marks.append(time.perf_counter())
+    vector = pipeline.embed(crop)
+    marks.append(time.perf_counter())
+    live = pipeline.live(image, face)
+    marks.append(time.perf_counter())
+    return face, vector, live, marks
+
+
+def capture(pipelines, pictures, rounds=15):
+    """Milliseconds of all frames one after the other on one thread, and on as many threads as there are pipelines."""
+    spent, alone, together = {name: [] for name in STAGES}, [], []
+    with ThreadPoolExecutor(len(pipelines)) as pool:
+        for turn in range(rounds + 2):
+            start = time.perf_counter()
+            seen = [frame(pipelines[0], picture) for picture in pictures]
+            middle = time.perf_counter()
+            jobs = [pool.submit(lambda own, of: [frame(own, one) for one in of], pipelines[i], pictures[i :: len(pipelines)])
+                    for i in range(len(pipelines))]
+            for job in jobs:
+                job.result()
+            end = time.perf_counter()
+            if turn >= 2:
+                alone.append(middle - start)
+                together.append(end - middle)
+                for _face, _vector, _live, marks in seen:
+                    for name, first, last in zip(STAGES, marks, marks[1:]):
+                        spent[name].append(last - first)
+
+    def quantiles(times):
+        return {"p50": round(1000 * float(np.quantile(times, 0.5)), 3), "p99": round(1000 * float(np.quantile(times, 0.99)), 3)}
+
+    return {
+        "stages": {name: quantiles(times) for name, times in spent.items()},
+        "alone": quantiles(alone),
+        "together": quantiles(together),
+        "frames": [{"box": [float(v) for v in face[:4]], "embedding": [float(v) for v in vector], "liveness": live}
+                   for face, vector, live, _marks in seen],
+    }
+
+
 def main(arguments):
     cv2.setNumThreads(1)
     mode, models, *rest = arguments
+    if mode == "capture":
+        pictures = [Path(name).read_bytes() for name in rest]
+        both = {"onnxruntime": Pipeline, "opencv": Shipped}
+        found = {name: capture([kind(models), kind(models)], pictures) for name, kind in both.items()}
+        print(json.dumps(found | {"peak_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))
+        return
     pipeline = Pipeline(models)
     if mode == "golden":
         samples, *names = rest

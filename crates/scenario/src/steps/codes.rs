@@ -27,7 +27,8 @@ pub(super) fn shows(world: &mut World<'_>, args: &Args<'_>) -> Result<Vec<String
     let session: NewSessionReply =
         terminal.post("/v1/capture-sessions", &NewSession { order_id: order.order_id })?;
     let shown: OrderCodeView = terminal.get(&format!("/v1/orders/{}/code", order.order_id))?;
-    let capture = Capture { nonce: session.nonce.clone(), frames: Vec::new(), report: plain_report() };
+    let capture =
+        Capture { nonce: session.nonce.clone(), frames: Vec::new(), report: plain_report(), challenge: None };
     world.debit = None;
     world.attempt = Some(Attempt { shop, order, session, capture, stage: Stage::AwaitingCapture, before });
     world.code = Some(shown.code);

@@ -43,7 +43,7 @@ pub(super) fn wants_to_pay(world: &mut World<'_>, args: &Args<'_>) -> Result<Vec
     let session: NewSessionReply =
         terminal.post("/v1/capture-sessions", &NewSession { order_id: order.order_id })?;
     let frames = world.pictures(&world.person(name)?.face, &world.looks)?;
-    let capture = Capture { nonce: session.nonce.clone(), frames, report: plain_report() };
+    let capture = Capture { nonce: session.nonce.clone(), frames, report: plain_report(), challenge: None };
     let sent = Instant::now();
     let path = format!("/v1/capture-sessions/{}/capture", session.session_id);
     let view: SessionView = terminal.post(&path, &capture)?;
@@ -55,7 +55,7 @@ pub(super) fn wants_to_pay(world: &mut World<'_>, args: &Args<'_>) -> Result<Vec
     Ok(vec![format!("Order over {}", say(amount)), told])
 }
 
-fn describe(stage: &Stage) -> String {
+pub(super) fn describe(stage: &Stage) -> String {
     match stage {
         Stage::AwaitingCapture => "the terminal waits for pictures".to_owned(),
         Stage::AwaitingCheck { ask, repeated: _ } => format!("the terminal asks for {}", check_words(*ask)),
@@ -74,7 +74,7 @@ fn check_words(check: Check) -> &'static str {
     }
 }
 
-fn note_debit(world: &mut World<'_>) {
+pub(super) fn note_debit(world: &mut World<'_>) {
     if let Some(Attempt { stage: Stage::Approved { payment_id, .. }, .. }) = &world.attempt {
         world.debit = Some(*payment_id);
     }

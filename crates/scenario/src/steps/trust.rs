@@ -34,7 +34,8 @@ pub(super) fn waits(world: &mut World<'_>, args: &Args<'_>) -> Result<Vec<String
     let order: OrderView = world.merchant(&shop)?.post("/v1/orders", &order)?;
     let session: NewSessionReply =
         world.terminal(&shop)?.post("/v1/capture-sessions", &NewSession { order_id: order.order_id })?;
-    let capture = Capture { nonce: session.nonce.clone(), frames: Vec::new(), report: plain_report() };
+    let capture =
+        Capture { nonce: session.nonce.clone(), frames: Vec::new(), report: plain_report(), challenge: None };
     let frames = world.attempt.take().map(|attempt| attempt.capture.frames);
     world.debit = None;
     world.attempt = Some(Attempt { shop, order, session, capture, stage: Stage::AwaitingCapture, before });
@@ -47,7 +48,12 @@ pub(super) fn waits(world: &mut World<'_>, args: &Args<'_>) -> Result<Vec<String
 /// New frames of somebody, with the terminal's next report.
 fn taken(world: &World<'_>, name: &str) -> Result<Capture> {
     let frames = world.pictures(&world.person(name)?.face, &world.looks)?;
-    Ok(Capture { nonce: world.attempt()?.session.nonce.clone(), frames, report: plain_report() })
+    Ok(Capture {
+        nonce: world.attempt()?.session.nonce.clone(),
+        frames,
+        report: plain_report(),
+        challenge: None,
+    })
 }
 
 fn path(world: &World<'_>) -> Result<String> {
@@ -100,7 +106,8 @@ pub(super) fn frames_again(world: &mut World<'_>, _args: &Args<'_>) -> Result<Ve
         bail!("nobody looked at a terminal before");
     }
     let nonce = world.attempt()?.session.nonce.clone();
-    let capture = Capture { nonce, frames: world.frames_before.clone(), report: plain_report() };
+    let capture =
+        Capture { nonce, frames: world.frames_before.clone(), report: plain_report(), challenge: None };
     send(world, "the frames of the attempt before", capture)
 }
 
@@ -132,7 +139,8 @@ pub(super) fn bad_picture(world: &mut World<'_>, args: &Args<'_>) -> Result<Vec<
         other => bail!("{other:?} is none of the pictures that are known"),
     };
     let nonce = world.attempt()?.session.nonce.clone();
-    let capture = Capture { nonce, frames: vec![STANDARD.encode(bytes)], report: plain_report() };
+    let capture =
+        Capture { nonce, frames: vec![STANDARD.encode(bytes)], report: plain_report(), challenge: None };
     send(world, args.text(0), capture)
 }
 

@@ -1,6 +1,7 @@
 //! `surety serve`.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, fmt};
 use url::Url;
 
+use super::captures::liveness_at;
 use super::listening::Listening;
 use super::{Folders, say};
 use crate::http;
@@ -42,6 +44,9 @@ pub(crate) struct Serve {
     /// `localhost` if the address is loopback and no proxy stands before it, and are off otherwise.
     #[arg(long, value_name = "URL", env = "SURETY_PUBLIC_ORIGIN", value_delimiter = ',')]
     public_origin: Vec<http::PublicOrigin>,
+    /// A liveness model, as `surety train-liveness` writes it, instead of the stock rule (docs/liveness.md).
+    #[arg(long, value_name = "FILE")]
+    liveness: Option<PathBuf>,
     /// What is logged, as `tracing` directives.
     #[arg(long, value_name = "FILTER", default_value = "info", env = "SURETY_LOG")]
     log: String,
@@ -52,7 +57,10 @@ impl Serve {
         log(&self.log)?;
         self.listening.check()?;
         let provider = self.oidc.provider()?;
-        let (_installation, engine) = self.folders.open()?;
+        let (_installation, mut engine) = self.folders.open()?;
+        if let Some(path) = &self.liveness {
+            engine = engine.with_liveness(liveness_at(path)?).context("reading --liveness")?;
+        }
         let health = engine.health()?;
         tracing::info!(enrolled = health.enrolled, liveness = health.liveness, "engine ready");
         if !health.liveness {

@@ -184,6 +184,28 @@ pub(crate) fn opened(opened: &OpenedSession) -> api::NewSessionReply {
         expires_at: opened.expires_at,
         frames_min: count(engine::FRAMES_PAY.start()),
         frames_max: count(engine::FRAMES_PAY.end()),
+        challenge: opened.challenge.as_ref().map(|asked| challenge(asked, opened.challenge_needed)),
+    }
+}
+
+fn challenge(asked: &engine::Challenge, needed: bool) -> api::Challenge {
+    let action = |action| match action {
+        engine::Action::TurnLeft => api::ChallengeAction::TurnLeft,
+        engine::Action::TurnRight => api::ChallengeAction::TurnRight,
+        engine::Action::Nod => api::ChallengeAction::Nod,
+        engine::Action::ComeCloser => api::ChallengeAction::ComeCloser,
+    };
+    let step = |step: &engine::Step| api::ChallengeStep {
+        action: action(step.action),
+        begin_after_ms: step.begin_after_ms,
+        frames_min: engine::MOVE_FRAMES_MIN,
+        frames_max: engine::MOVE_FRAMES_MAX,
+        within_seconds: step.within_seconds,
+    };
+    api::Challenge {
+        steps: asked.steps.iter().map(step).collect(),
+        finish_within_seconds: asked.finish_within_seconds,
+        needed,
     }
 }
 
@@ -217,6 +239,10 @@ fn refused(why: engine::Refusal) -> api::Stage {
         Refusal::NotLive => {
             ("not_live", "look into the camera yourself, without a picture or screen, and try again")
         }
+        Refusal::ChallengeFailed => (
+            "challenge_failed",
+            "the movements were not seen as they were asked; try again, or pay another way",
+        ),
         Refusal::StillUnsure => ("still_unsure", "that was not sure enough; pay another way"),
         Refusal::CheckFailed => ("check_failed", "what was typed does not fit; pay another way"),
         Refusal::OverDayLimit => ("over_day_limit", "the day's limit is reached; pay another way"),

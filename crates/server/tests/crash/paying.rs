@@ -31,7 +31,7 @@ impl Worker {
                     let frames =
                         self.journal.till.frames.iter().map(|frame| scenario::retaken(frame)).collect();
                     let report = scenario::plain_report();
-                    let capture = Capture { nonce: session.nonce.clone(), frames, report };
+                    let capture = Capture { nonce: session.nonce.clone(), frames, report, challenge: None };
                     answer(keys.terminal.post(&format!("{path}/capture"), &capture))?.unwrap()
                 }
                 Stage::AwaitingCheck { ask, repeated: _ } => {

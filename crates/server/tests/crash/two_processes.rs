@@ -264,7 +264,7 @@ impl Town {
                 let path = format!("/v1/capture-sessions/{}", session.session_id);
                 let frames = till.frames.iter().map(|frame| scenario::retaken(frame)).collect();
                 let report = scenario::plain_report();
-                let capture = Capture { nonce: session.nonce.clone(), frames, report };
+                let capture = Capture { nonce: session.nonce.clone(), frames, report, challenge: None };
                 let mut view: SessionView =
                     keys[0].terminal.post(&format!("{path}/capture"), &capture).unwrap();
                 while let Stage::AwaitingCheck { ask, repeated: _ } = view.state {
@@ -382,7 +382,7 @@ fn open(keys: &Keys, order: &OrderView) -> NewSessionReply {
 fn stand(keys: &Keys, till: &Till, session: &NewSessionReply) -> Result<SessionView, String> {
     let (frames, report) =
         (till.frames.iter().map(|frame| scenario::retaken(frame)).collect(), scenario::plain_report());
-    let capture = Capture { nonce: session.nonce.clone(), frames, report };
+    let capture = Capture { nonce: session.nonce.clone(), frames, report, challenge: None };
     let path = format!("/v1/capture-sessions/{}/capture", session.session_id);
     let mut view: SessionView = outcome(keys.terminal.post(&path, &capture))?;
     while let Stage::AwaitingCheck { ask, repeated: _ } = view.state {

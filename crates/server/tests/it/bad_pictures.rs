@@ -136,7 +136,12 @@ fn frames_of_two_people_never_pay_by_face_alone() {
         let session = &fixture.open.session;
         let path = format!("/v1/capture-sessions/{}/capture", session.session_id);
         let frames = vec![of("P001", "studio_posture"), of(other, "studio_posture")];
-        let sent = api::Capture { nonce: session.nonce.clone(), frames, report: scenario::plain_report() };
+        let sent = api::Capture {
+            nonce: session.nonce.clone(),
+            frames,
+            report: scenario::plain_report(),
+            challenge: None,
+        };
         let view: Result<api::SessionView, _> = fixture.terminal.post(&path, &sent);
         match view {
             Ok(view) => assert_eq!(

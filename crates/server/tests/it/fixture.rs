@@ -354,7 +354,12 @@ pub(crate) fn attempt_at(merchant: &Client, terminal: &Client, order: &NewOrder)
 
 pub(crate) fn capture(attempt: &Attempt) -> Capture {
     let frames = ["studio_posture", "amateur_selfie"].map(|name| scenario::retaken(&picture(name))).to_vec();
-    Capture { nonce: attempt.session.nonce.clone(), frames, report: scenario::plain_report() }
+    Capture {
+        nonce: attempt.session.nonce.clone(),
+        frames,
+        report: scenario::plain_report(),
+        challenge: None,
+    }
 }
 
 /// The payer stands at the terminal, and answers what is asked until nothing is.

@@ -220,7 +220,7 @@ impl Town {
         let path = format!("/v1/capture-sessions/{}", attempt.session.session_id);
         let nonce = attempt.session.nonce;
         let (frames, report) = (pictures(who, FRAMES), scenario::plain_report());
-        let capture = Capture { nonce: nonce.clone(), frames, report };
+        let capture = Capture { nonce: nonce.clone(), frames, report, challenge: None };
         let view: SessionView = terminal.post(&format!("{path}/capture"), &capture).unwrap();
         let first = matches!(view.state, Stage::AwaitingCheck { ask: Check::LastFour, repeated: false });
         assert!(first, "digits come first: {:?}", view.state);

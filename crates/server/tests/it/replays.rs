@@ -99,7 +99,7 @@ fn dispute_again(fixture: &Fixture) {
 
 /// What a repetition must not change. The answer shows the case again, and that look is logged.
 fn unchanging(fixture: &Fixture) -> Dump {
-    Dump::of(&fixture.server).but("access_log")
+    Dump::of(&fixture.server).but("access_log").but_notes()
 }
 
 /// From the statement to the closed case, everything twice: the second time changes nothing.

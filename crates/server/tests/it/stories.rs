@@ -61,8 +61,18 @@ fn frames_that_deceive() {
 }
 
 #[test]
+fn reproductions() {
+    check("reproductions.feature", None);
+}
+
+#[test]
 fn without_a_face() {
     check("without-a-face.feature", None);
+}
+
+#[test]
+fn challenge() {
+    check("challenge.feature", None);
 }
 
 #[test]

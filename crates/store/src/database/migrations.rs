@@ -7,7 +7,7 @@ use rusqlite_migration::{Error as Fault, M, Migrations};
 use super::fault::of_sqlite;
 use super::postgres::PgConnection;
 
-pub(super) const SQLITE: [&str; 11] = [
+pub(super) const SQLITE: [&str; 12] = [
     include_str!("../../migrations/sqlite/0001_first.sql"),
     include_str!("../../migrations/sqlite/0002_life_of_a_payment.sql"),
     include_str!("../../migrations/sqlite/0003_people.sql"),
@@ -19,8 +19,9 @@ pub(super) const SQLITE: [&str; 11] = [
     include_str!("../../migrations/sqlite/0009_templates.sql"),
     include_str!("../../migrations/sqlite/0010_watch.sql"),
     include_str!("../../migrations/sqlite/0011_terminal_trust.sql"),
+    include_str!("../../migrations/sqlite/0012_challenge.sql"),
 ];
-pub(super) const POSTGRES: [&str; 11] = [
+pub(super) const POSTGRES: [&str; 12] = [
     include_str!("../../migrations/postgres/0001_first.sql"),
     include_str!("../../migrations/postgres/0002_life_of_a_payment.sql"),
     include_str!("../../migrations/postgres/0003_people.sql"),
@@ -32,6 +33,7 @@ pub(super) const POSTGRES: [&str; 11] = [
     include_str!("../../migrations/postgres/0009_templates.sql"),
     include_str!("../../migrations/postgres/0010_watch.sql"),
     include_str!("../../migrations/postgres/0011_terminal_trust.sql"),
+    include_str!("../../migrations/postgres/0012_challenge.sql"),
 ];
 /// Names the lock under which one process at a time changes the tables; any number will do.
 const LOCK: i64 = 8_470_001;

@@ -215,6 +215,7 @@ pub(super) fn session(n: u128) -> SessionRow {
         digits_attempts: 0,
         opened_at: at(8),
         expires_at: at(68),
+        challenge: (n == 1).then(|| json!({ "steps": [], "words": WORDS })),
     }
 }
 

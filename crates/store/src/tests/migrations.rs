@@ -100,6 +100,9 @@ fn a_filled_database_of_version_1_goes_on(database: &Database) {
             "terminals" => "id, merchant_id, label, city, address, latitude, longitude, created_at",
             "look_alikes" => "payer_id, other_id, score, found_at",
             "confirmations" => "id, payer_id, session_id, answer, asked_at",
+            "sessions" => {
+                "id, order_id, terminal_id, nonce_hash, stage, state, digits_attempts, opened_at, expires_at"
+            }
             _ => "*",
         };
         database.lines(&format!("SELECT {columns} FROM {table} ORDER BY 1, 2"))

@@ -11,16 +11,25 @@ use super::super::say;
 pub(super) enum Bound {
     AtMost(f64),
     AtLeast(f64),
+    Below(f64),
+    Above(f64),
 }
 
 /// The line of a target, honest either way.
 pub(super) fn target(what: &str, measured: f64, bound: Bound) -> Result<()> {
+    target_to(2, what, measured, bound)
+}
+
+/// The same, printed to so many digits.
+pub(super) fn target_to(digits: usize, what: &str, measured: f64, bound: Bound) -> Result<()> {
     let (met, sign, bound) = match bound {
         Bound::AtMost(bound) => (measured <= bound, "<=", bound),
         Bound::AtLeast(bound) => (measured >= bound, ">=", bound),
+        Bound::Below(bound) => (measured < bound, "<", bound),
+        Bound::Above(bound) => (measured > bound, ">", bound),
     };
     let word = if met { "ok" } else { "short" };
-    say(&format!("target: {what} {measured:.2} {sign} {bound:.2} {word}"))
+    say(&format!("target: {what} {measured:.digits$} {sign} {bound:.digits$} {word}"))
 }
 
 /// The `q`-quantile, by the nearest rank; not a number for no figures.

@@ -199,8 +199,12 @@ impl Stand {
             let (order, _) = self.engine.create_order(ctx, self.merchant, new)?;
             let session = self.engine.open_session(ctx, self.terminal, order.id)?;
             let start = Instant::now();
-            let (_, timings) =
-                self.engine.capture(ctx, self.terminal, (session.id, &session.nonce), frames)?;
+            let (_, timings) = self.engine.capture(
+                ctx,
+                self.terminal,
+                (session.id, &session.nonce),
+                engine::Taken { pictures: frames, moves: None },
+            )?;
             Ok((start.elapsed(), timings))
         })
     }

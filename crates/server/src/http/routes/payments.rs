@@ -157,10 +157,20 @@ async fn capture(
     Extension(ClientAddress(network)): Extension<ClientAddress>,
     Pictures(capture): Pictures<api::Capture>,
 ) -> Result<Json<api::SessionView>, Problem> {
-    let (frames, report) = (pictures(capture.frames)?, convert::terminals::report_in(capture.report));
+    let api::Capture { nonce, mut frames, challenge, report } = capture;
+    let moves: Option<Vec<Vec<u32>>> = challenge.map(|moves| {
+        let mut times = Vec::with_capacity(moves.len());
+        for api::ChallengeFrames { frames: moved } in moves {
+            times.push(moved.iter().map(|frame| frame.at_ms).collect());
+            frames.extend(moved.into_iter().map(|frame| frame.picture));
+        }
+        times
+    });
+    let (frames, report) = (pictures(frames)?, convert::terminals::report_in(report));
     let (view, timings) = run(&app, move |engine, ctx| {
-        let sent = engine::SentCapture { report: &report, frames: &frames, network: Some(network) };
-        engine.capture_reported(ctx, terminal, (id, &capture.nonce), &sent)
+        let taken = engine::Taken { pictures: &frames, moves: moves.as_deref() };
+        let sent = engine::SentCapture { report: &report, taken, network: Some(network) };
+        engine.capture_reported(ctx, terminal, (id, &nonce), &sent)
     })
     .await?;
     observe_capture(&timings);

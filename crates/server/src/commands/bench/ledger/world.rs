@@ -12,7 +12,7 @@ use engine::{
     Account, CredentialKind, Engine, Installation, Measured, MerchantCaller, NewMerchant, NewOrder,
     NewTerminal, Options, Purpose, SessionState, StaffCaller, SyntheticFace, TerminalCaller, Transfer,
 };
-use face::{FaceBox, FaceEvidence, FaceModels, FacePrint, FrameEvidence, Quality, StageTimings};
+use face::{FaceBox, FaceEvidence, FaceModels, FacePrint, FrameEvidence, Glance, Quality, StageTimings};
 use store::{Store, Tally};
 use types::{
     Amount, Currency, Digest, GeoPoint, PayerId, Place, Probability, Template, TerminalId, TransferId,
@@ -217,7 +217,7 @@ impl World {
         let face = evidence(&customer.template, self.model);
         let faces = [face.clone(), face];
         let (view, timings) = clock::with_context(|ctx| {
-            let measured = Measured { pictures: &[], faces: &faces };
+            let measured = Measured { pictures: &[], faces: &faces, moves: &[] };
             self.engine.capture_measured(ctx, shop.terminal, (session.id, &session.nonce), measured)
         })?;
         let (whole, captured) = (opened.elapsed(), Tally::of_this_thread() - after_session);
@@ -272,7 +272,8 @@ fn evidence(template: &Template, model: Digest) -> FaceEvidence {
             sharpness: 0.03,
         },
         liveness: Probability::new(0.99),
+        cues: None,
     };
-    let (template, print) = (template.clone(), FacePrint::default());
-    FaceEvidence { frame, template, print, timings: StageTimings::default() }
+    let (template, print, glance) = (template.clone(), FacePrint::default(), Glance::default());
+    FaceEvidence { frame, template, print, timings: StageTimings::default(), glance }
 }
