@@ -58,7 +58,7 @@ fn siblings_do_not_meet() {
         layers::check(&adds("types", "api", false)),
         "types: it must not use `api`; it may use none of our crates",
     );
-    complains(layers::check(&adds("server", "risk", false)), "server: it must not use `risk`");
+    complains(layers::check(&adds("server", "ledger", false)), "server: it must not use `ledger`");
 }
 
 #[test]
