@@ -21,6 +21,11 @@ pub(crate) enum Advisories {
 
 pub(crate) fn steps(steps: &mut Steps, root: &Path, advisories: Advisories) -> Result<()> {
     let deny = |arguments: &[&str]| run(root, arguments);
+    if advisories != Advisories::LeftOut {
+        let advice = "cargo-deny reads the licences of crates for systems other than this one, too; they come from where \
+                      the others came from.";
+        steps.run("crates of every system", advice, || fetch_crates(root))?;
+    }
     let checks = ["--offline", "check", "--hide-inclusion-graph", "licenses", "bans", "sources"];
     steps.run("licences, bans, sources", "What is allowed is said in deny.toml.", || deny(&checks))?;
     let fetch = || deny(&["fetch", "db", "index"]);
@@ -44,6 +49,15 @@ pub(crate) fn steps(steps: &mut Steps, root: &Path, advisories: Advisories) -> R
         }
     }
     steps.run("advisories", "Each is named above.", || deny(&["--offline", "check", "advisories"]))
+}
+
+/// A build fetches what this system needs, and that is not all that the lock file names.
+fn fetch_crates(root: &Path) -> Result<()> {
+    let mut command = Command::new("cargo");
+    command.args(["fetch", "--locked"]).current_dir(root);
+    let status = command.status().context("starting cargo")?;
+    ensure!(status.success(), "`cargo fetch --locked` ended with {status}");
+    Ok(())
 }
 
 fn run(root: &Path, arguments: &[&str]) -> Result<()> {
